@@ -1,0 +1,1 @@
+"""The notebook ring: what a person touches; may import everything further in."""

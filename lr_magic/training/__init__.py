@@ -1,0 +1,1 @@
+"""The torch ring: what trains; imports torch and the pure ring, never the notebook."""
