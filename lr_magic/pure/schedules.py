@@ -58,8 +58,8 @@ class OneCycle:
     """The one-cycle schedule: warm-up to `max_lr`, then annealing far below the start; momentum runs the other way.
 
     Two pieces, each annealed by a half cosine (or a line), as torch's ``OneCycleLR`` does with two phases; its values
-    are met to the last digit. Where torch divides by zero or skips the peak (very short runs), the peak comes first
-    and the annealing follows.
+    are met to the last digit wherever torch has one. Where it divides by zero (``pct_start * total_steps == 1``) the
+    peak is the first step, and a single step runs at the peak (torch: at the final lr, which trains nothing).
 
     Parameters
     ----------
@@ -136,12 +136,12 @@ class OneCycle:
         if not 0 <= step < self.total_steps:
             raise SettingError(f"step must be between 0 and {self.total_steps - 1}; got {step}.")
         anneal = _ANNEALINGS[self.annealing]
-        # torch's convention: the peak lies at pct_start * total_steps - 1, which need not be a whole step
-        peak_step = max(self.pct_start * self.total_steps - 1, 0.0)
+        # torch's convention: the peak lies at pct_start * total_steps - 1, neither a whole step nor above 0 by need
+        peak_step = self.pct_start * self.total_steps - 1
         last_step = self.total_steps - 1
-        if step <= peak_step and peak_step > 0:
+        if peak_step > 0 and step <= peak_step:
             return anneal(start, peak, step / peak_step)
-        if last_step <= peak_step:
+        if last_step == 0:
             return peak
         return anneal(peak, end, (step - peak_step) / (last_step - peak_step))
 
