@@ -1,0 +1,159 @@
+"""What a range-test curve looks like, in numbers: its level, noise, fall, lowest point and blow-up."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lr_magic.pure.errors import NoSuggestionError, SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_BANDWIDTH = 0.2  # standard deviation of the kernel, in decades of the learning rate
+_GRID_STEP = 0.02  # decades
+_FEWEST_LOSSES = 8
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The losses of a range test over the logarithm of the rate, up to the first one that is not finite.
+
+    Attributes
+    ----------
+    log_lrs, losses
+        (n,) float64: log10 of the rates, and the raw losses.
+    grid, level
+        (g,) float64: evenly spaced log10 rates, and the smoothed loss there: a local line with a kernel of fixed width
+        in decades, so that neither the number of steps nor the range of the sweep changes it.
+    noise_share
+        (g,) float64: standard deviation of the level, as a share of that of a single loss (see `noise`).
+    """
+
+    log_lrs: np.ndarray
+    losses: np.ndarray
+    grid: np.ndarray
+    level: np.ndarray
+    noise_share: np.ndarray
+
+    @cached_property
+    def noise(self) -> float:
+        """Standard deviation of a single loss around its neighbours, before the lowest point; robust."""
+        before = self.losses[self.log_lrs <= self.grid[self.lowest]]
+        losses = before if before.size >= 5 else self.losses[:5]
+        bends = (losses[1:-1] - 0.5 * (losses[:-2] + losses[2:])) / math.sqrt(1.5)
+        return float(1.4826 * np.median(np.abs(bends)))
+
+    @cached_property
+    def start_level(self) -> float:
+        """Loss where the rates are still too small to matter: the mean of the first fifth before the lowest point."""
+        num_first = max(1, (self.lowest + 1) // 5)
+        return float(self.level[:num_first].mean())
+
+    @cached_property
+    def lowest(self) -> int:
+        """Index into the grid of the lowest level."""
+        return int(np.argmin(self.level))
+
+    @property
+    def fall(self) -> float:
+        """How far the level falls from its start to its lowest point."""
+        return self.start_level - float(self.level[self.lowest])
+
+    @cached_property
+    def level_noise(self) -> np.ndarray:
+        """Standard deviation of the level at each point of the grid, (g,); larger towards the ends."""
+        return self.noise * self.noise_share
+
+    @property
+    def falls(self) -> bool:
+        """Whether the fall is more than noise: four standard deviations, as it is the largest of some forty."""
+        return self.fall > 4 * float(self.level_noise[self.lowest]) and self.fall > 1e-9 * abs(self.start_level)
+
+    @property
+    def rises(self) -> bool:
+        """Whether the rise after the lowest point is more than noise."""
+        rise = self.level[self.lowest :] - self.level[self.lowest]
+        return bool((rise > 4 * self.level_noise[self.lowest :] + 1e-9 * abs(self.start_level)).any())
+
+    def lr_at(self, index: int) -> float:
+        """Learning rate of a point of the grid."""
+        return float(10 ** self.grid[index])
+
+
+def read_points(lrs: Sequence[float] | np.ndarray, losses: Sequence[float] | np.ndarray) -> Curve:
+    """Take the points of a range test as a `Curve`.
+
+    Parameters
+    ----------
+    lrs, losses
+        (n,) each: rising rates, > 0, and raw losses.
+
+    Raises
+    ------
+    SettingError
+        If the lengths differ or a rate is not a positive number.
+    NoSuggestionError
+        If there are fewer than eight finite losses, or all rates are the same.
+    """
+    rates = np.asarray(lrs, dtype=np.float64).ravel()
+    values = np.asarray(losses, dtype=np.float64).ravel()
+    if rates.size != values.size:
+        raise SettingError(f"lrs and losses must have the same length; got {rates.size} and {values.size}.")
+    if not (np.isfinite(rates) & (rates > 0)).all():
+        raise SettingError("lrs must be finite numbers above 0.")
+    num_finite = first_non_finite(values)
+    num_finite = values.size if num_finite is None else num_finite
+    if num_finite < _FEWEST_LOSSES:
+        raise NoSuggestionError(
+            f"Only {num_finite} finite losses, too few to read a curve from; run more steps, or start lower if the "
+            "loss blew up at once."
+        )
+    return _curve(np.log10(rates[:num_finite]), values[:num_finite])
+
+
+def first_non_finite(losses: np.ndarray) -> int | None:
+    """Index of the first loss that is NaN or infinite, or None."""
+    bad = np.flatnonzero(~np.isfinite(losses))
+    return int(bad[0]) if bad.size else None
+
+
+def _curve(log_lrs: np.ndarray, losses: np.ndarray) -> Curve:
+    span = float(np.ptp(log_lrs))
+    if not span > 0:
+        raise NoSuggestionError("All rates are the same; sweep over a range, for example from 1e-7 to 10.")
+    grid = np.linspace(log_lrs.min(), log_lrs.max(), max(2, round(span / _GRID_STEP) + 1))
+    bandwidth = max(_BANDWIDTH, 1.2 * span / (losses.size - 1))
+    level, noise_share = _local_lines(log_lrs, _capped(losses), grid, bandwidth)
+    return Curve(log_lrs, losses, grid, level, noise_share)
+
+
+def _capped(losses: np.ndarray) -> np.ndarray:
+    """Losses cut off well above where they began: how high a blow-up goes says nothing about the rest."""
+    start = float(np.median(losses[: max(3, losses.size // 5)]))
+    lowest = float(np.sort(losses)[losses.size // 20])
+    spread = max(start - lowest, 1.5 * float(np.median(np.abs(np.diff(losses)))))
+    capped: np.ndarray = np.minimum(losses, start + spread) if spread > 0 else losses
+    return capped
+
+
+def _local_lines(
+    at: np.ndarray, values: np.ndarray, grid: np.ndarray, bandwidth: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Local linear regression (Fan and Gijbels 1996, eq. 2.3-2.4) of `values` at `at`, on the grid.
+
+    Returns
+    -------
+    (g,) fitted values, and (g,) their standard deviation where each value has standard deviation 1.
+    """
+    offsets = at[None, :] - grid[:, None]
+    kernel = np.exp(-0.5 * (offsets / bandwidth) ** 2)
+    s0, s1, s2 = ((kernel * offsets**power).sum(1) for power in range(3))
+    determinant = np.maximum(s0 * s2 - s1**2, 1e-12 * s0 * s2)
+    weights = kernel * (s2[:, None] - s1[:, None] * offsets) / determinant[:, None]
+    middle = float(np.median(values))
+    return middle + weights @ (values - middle), np.sqrt((weights**2).sum(1))
