@@ -1,0 +1,134 @@
+"""The live view of a training: losses, schedule, epoch table, progress and time left."""
+
+from __future__ import annotations
+
+from html import escape
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from ipywidgets import HTML, VBox
+
+from lr_magic.notebook.comm_delivery import deliver_during_runs
+from lr_magic.notebook.epoch_table import epoch_table_html
+from lr_magic.notebook.fit_figure import FitFigure
+from lr_magic.notebook.live_range_test import LIVE_CLASS, progress_html
+from lr_magic.notebook.redraw_clock import RedrawClock
+from lr_magic.notebook.run_buttons import RunButtons
+from lr_magic.notebook.status_line import Progress, duration
+from lr_magic.pure.smoothing import smooth
+from lr_magic.pure.thinning import ThinnedCurve
+from lr_magic.pure.y_limits import SettlingLimits
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from lr_magic.pure.control import RunControl
+    from lr_magic.pure.fit_history import FitHistory
+    from lr_magic.pure.records import EpochRecord, StepRecord
+    from lr_magic.pure.schedules import OneCycle
+
+
+class LiveFit:
+    """A widget fed by `on_step` and `on_epoch` during the training and by `finish` after it.
+
+    Parameters
+    ----------
+    schedule
+        The planned cycle; of several param groups the one with the highest peak.
+    num_epochs
+        Planned number of epochs; None where the run is counted in steps.
+    control
+        Where the buttons send their commands.
+    has_momentum
+        Whether the optimizer has a momentum that is cycled.
+    """
+
+    def __init__(
+        self, schedule: OneCycle, num_epochs: float | None, control: RunControl, *, has_momentum: bool
+    ) -> None:
+        self.figure = FitFigure(schedule, has_momentum=has_momentum)
+        self.buttons = RunButtons(control)
+        self.status = HTML()
+        self.table = HTML()
+        self.widget = VBox([self.status, self.figure.widget, self.buttons.widget, self.table])
+        self.widget.add_class(LIVE_CLASS)
+        self._num_steps = schedule.total_steps
+        self._num_epochs = num_epochs
+        self._curve = ThinnedCurve()
+        self._epochs: list[EpochRecord] = []
+        self._epoch_ends: list[int] = []
+        self._last: StepRecord | None = None
+        self._limits = SettlingLimits()
+        self._clock = RedrawClock()
+        self._started = perf_counter()
+        for widget in self.buttons.clickable:
+            deliver_during_runs(widget)
+        self._show_status()
+
+    def on_step(self, record: StepRecord) -> None:
+        """Take one step of the training; redraws when the time has come."""
+        self._curve.append(record.loss)
+        self._last = record
+        if self._clock.is_due():
+            self._redraw()
+            self._clock.done()
+
+    def on_epoch(self, record: EpochRecord) -> None:
+        """Take one finished epoch: a row of the table, a point of the validation curve."""
+        self._epochs.append(record)
+        self._epoch_ends.append(max(len(self._curve) - 1, 0))
+        self._show_epochs()
+        self._redraw()
+
+    def finish(self, history: FitHistory) -> None:
+        """Show the whole training and how it ended."""
+        self._redraw()
+        self.buttons.hide()
+        best = history.best_epoch
+        self.table.value = epoch_table_html(history.epochs, best)
+        sentence = history.stop_reason.sentence if history.stop_reason else "running"
+        detail = f": {history.stop_detail}" if history.stop_detail else ""
+        spent = duration(perf_counter() - self._started)
+        text = f"{len(history.steps):,} steps in {spent} · {sentence}{detail}"
+        self.status.value = f"<b>One-cycle training</b> · {escape(text)}"
+
+    def _redraw(self) -> None:
+        if self._last is None:
+            return
+        means = self._curve.means
+        smoothed = smooth(means)
+        self._move_limits(smoothed)
+        self.figure.draw_losses(self._curve.envelope, (self._curve.steps, smoothed))
+        self.figure.draw_done(self._last.step, self._last.lr)
+        self._show_status()
+
+    def _move_limits(self, smoothed: np.ndarray) -> None:
+        limits = self._limits.update(smoothed)
+        if limits is not None:
+            self.figure.set_y_limits(*limits)
+
+    def _show_epochs(self) -> None:
+        self.table.value = epoch_table_html(self._epochs)
+        with_validation = [
+            (end, epoch.valid_loss)
+            for end, epoch in zip(self._epoch_ends, self._epochs, strict=True)
+            if epoch.valid_loss is not None
+        ]
+        if with_validation:
+            self.figure.draw_validation([end for end, _ in with_validation], [loss for _, loss in with_validation])
+
+    def _show_status(self) -> None:
+        progress = Progress(len(self._curve), self._num_steps, perf_counter() - self._started)
+        parts = [self._epoch_text(), progress.text]
+        if self._last is not None:
+            parts.append(f"lr {self._last.lr:.2g}")
+            if self._last.momentum is not None:
+                parts.append(f"momentum {self._last.momentum:.3f}")
+            parts.append(f"loss {self._last.loss:.4g}")
+        self.status.value = progress_html(progress, escape(" · ".join(part for part in parts if part)))
+
+    def _epoch_text(self) -> str:
+        if self._num_epochs is None:
+            return ""
+        current = min(len(self._epochs) + 1, max(int(-(-self._num_epochs // 1)), 1))
+        return f"epoch {current} of {self._num_epochs:g}"

@@ -1,0 +1,48 @@
+"""The buttons of a run: Stop, and Pause that turns into Resume."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ipywidgets import Button, HBox, Layout
+
+from lr_magic.pure.control import Pause, Resume, Stop
+
+if TYPE_CHECKING:
+    from lr_magic.pure.control import RunControl
+
+
+class RunButtons:
+    """Buttons that send commands to a run; each handler only puts a command into the mailbox."""
+
+    def __init__(self, control: RunControl) -> None:
+        self._control = control
+        self._is_paused = False
+        self.stop = _button("Stop", "stop", "End the run after this step; what was measured is kept")
+        self.pause = _button("Pause", "pause", "Hold the run until you resume it")
+        self.stop.on_click(self._on_stop)
+        self.pause.on_click(self._on_pause)
+        self.widget = HBox([self.stop, self.pause])
+
+    @property
+    def clickable(self) -> list[Button]:
+        """The widgets whose messages must arrive during the run."""
+        return [self.stop, self.pause]
+
+    def hide(self) -> None:
+        """Take the buttons away: the run is over."""
+        self.widget.layout.display = "none"
+
+    def _on_stop(self, _button: Button) -> None:
+        self._control.send(Stop())
+        self.stop.description = "Stopping"
+
+    def _on_pause(self, _button: Button) -> None:
+        self._is_paused = not self._is_paused
+        self._control.send(Pause() if self._is_paused else Resume())
+        self.pause.description = "Resume" if self._is_paused else "Pause"
+        self.pause.icon = "play" if self._is_paused else "pause"
+
+
+def _button(description: str, icon: str, tooltip: str) -> Button:
+    return Button(description=description, icon=icon, tooltip=tooltip, layout=Layout(width="7.5em"))

@@ -1,0 +1,38 @@
+"""What a finished run says in plain text: for terminals, logs and readers without pictures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lr_magic.notebook.epoch_table import epoch_table_text
+
+if TYPE_CHECKING:
+    from lr_magic.pure.fit_history import FitHistory
+    from lr_magic.pure.range_test_result import RangeTestResult
+
+
+def range_test_summary(result: RangeTestResult) -> str:
+    """Suggestion or choice, how the sweep ended, what the curve says, what to type next."""
+    lines = [f"Range test: {len(result.lrs)} steps, {_ending(result)}."]
+    if result.lr is None:
+        lines.append(f"No suggestion: {result.no_suggestion_reason}")
+    else:
+        what = "Chosen" if result.is_chosen else "Suggested"
+        interval = f" (between {result.interval[0]:.2g} and {result.interval[1]:.2g})" if result.interval else ""
+        lines.append(f"{what} lr: {result.lr:.3g}{'' if result.is_chosen else interval}")
+    lines.append(result.reading)
+    if result.receipt:
+        lines.append(result.receipt)
+    if result.lr is not None:
+        lines.append(f"Train with it: %fit_one_cycle 5 --max-lr {result.lr:.3g}")
+    return "\n".join(line for line in lines if line)
+
+
+def fit_summary(history: FitHistory) -> str:
+    """How the training ended, and its table of epochs."""
+    return f"One-cycle training: {len(history.steps)} steps, {_ending(history)}.\n{epoch_table_text(history.epochs)}"
+
+
+def _ending(outcome: RangeTestResult | FitHistory) -> str:
+    sentence = outcome.stop_reason.sentence if outcome.stop_reason else "running"
+    return f"{sentence} ({outcome.stop_detail})" if outcome.stop_detail else sentence

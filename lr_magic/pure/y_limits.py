@@ -1,0 +1,59 @@
+"""Limits of a loss axis: the fall fills it, the blow-up leaves through the top."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def y_limits(smoothed_losses: np.ndarray, *, headroom: float = 0.3) -> tuple[float, float]:
+    """Limits that show the fall of the loss, not the height of its blow-up.
+
+    Parameters
+    ----------
+    smoothed_losses
+        (n,) float64; values that are not finite are left out.
+    headroom
+        Part of the fall that is shown above the highest loss before the minimum.
+
+    Returns
+    -------
+    (low, high), low < high.
+
+    Examples
+    --------
+    >>> y_limits(np.array([2.0, 1.0, 500.0]))
+    (0.9, 2.3)
+    """
+    finite = smoothed_losses[np.isfinite(smoothed_losses)]
+    if not len(finite):
+        return 0.0, 1.0
+    lowest = int(np.argmin(finite))
+    low, high = float(finite[lowest]), float(finite[: lowest + 1].max())
+    fall = high - low or abs(high) * 0.1 or 1.0
+    return low - 0.1 * fall, high + headroom * fall
+
+
+class SettlingLimits:
+    """Axis limits that move seldom: only when the data leave them or fill little of them.
+
+    An axis that jumps with every redraw cannot be read.
+    """
+
+    def __init__(self) -> None:
+        self._shown: tuple[float, float] | None = None
+
+    def update(self, smoothed_losses: np.ndarray) -> tuple[float, float] | None:
+        """Take the losses seen so far, (n,) float64; the new limits if they have to move, else None."""
+        wanted = y_limits(smoothed_losses)
+        if self._shown is not None and _fits(wanted, self._shown):
+            return None
+        low, high = wanted
+        spare = 0.25 * (high - low)
+        self._shown = (low - spare, high + spare)
+        return self._shown
+
+
+def _fits(wanted: tuple[float, float], shown: tuple[float, float]) -> bool:
+    low, high = wanted
+    is_inside = shown[0] <= low and high <= shown[1]
+    return is_inside and high - low > 0.4 * (shown[1] - shown[0])
