@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 from lr_magic.notebook.epoch_table import epoch_table_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lr_magic.pure.finding import Finding
     from lr_magic.pure.fit_history import FitHistory
     from lr_magic.pure.range_test_result import RangeTestResult
 
@@ -36,3 +39,13 @@ def fit_summary(history: FitHistory) -> str:
 def _ending(outcome: RangeTestResult | FitHistory) -> str:
     sentence = outcome.stop_reason.sentence if outcome.stop_reason else "running"
     return f"{sentence} ({outcome.stop_detail})" if outcome.stop_detail else sentence
+
+
+def findings_text(findings: Sequence[Finding]) -> str:
+    """What was found, one aligned line each; guesses are marked."""
+    name_width = max((len(finding.name) for finding in findings), default=0)
+    return "\n".join(
+        f"  {finding.role:<10}{finding.name:<{name_width}}  {finding.description}"
+        f"{'  (assumed)' if finding.is_guess else ''}"
+        for finding in findings
+    )

@@ -1,0 +1,34 @@
+# One word each: `make demo`, `make test`, `make bench`, `make install`, `make lint`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: install demo test bench lint clean
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[demo,test,dev]'
+	touch $@
+
+demo: install
+	$(BIN)/jupyter lab demo_notebooks/quickstart.ipynb
+
+test: install
+	sh tests/browser/install_chromium.sh $(BIN)/python
+	$(BIN)/python -m pytest
+
+bench: install
+	$(PIP) install --quiet --constraint constraints.txt '.[bench]'
+	$(BIN)/python -m benchmarks
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) .venvs build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

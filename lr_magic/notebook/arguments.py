@@ -1,0 +1,122 @@
+"""What a person may write after a magic: options declared once, shared by the magics, documented in one place."""
+
+from __future__ import annotations
+
+import re
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Decorated = Callable[..., Any]
+
+_SETUP_ARGUMENTS = (
+    argument("--train", metavar="NAME", help="Training loader: a name or an expression of the notebook."),
+    argument("--loss", metavar="EXPR", help="Loss function: a name or an expression that gives a callable."),
+    argument("--optimizer", metavar="NAME", help="Optimizer whose learning rate is meant."),
+    argument("--device", metavar="D", help="Device to run on; default: the model's, else the accelerator torch names."),
+    argument("--amp", choices=("bf16", "fp16"), help="Run the forward pass under autocast, fp16 with a scaler."),
+    argument("--accumulate", metavar="K", help="Batches per optimizer step whose gradients are summed, >= 1."),
+    argument("--clip-norm", metavar="X", help="Clip the norm of all gradients to X, > 0."),
+    argument("--no-live", action="store_true", help="No live view; a picture in the end."),
+)
+
+_SWEEP_ARGUMENTS = (
+    argument("model", nargs="?", help="Model: a name or an expression of the notebook; default: the one that is found."),
+    argument("--start-lr", metavar="LR", help="First learning rate of the sweep, > 0; default 1e-7."),
+    argument("--end-lr", metavar="LR", help="Last learning rate of the sweep, > start; default 10."),
+    argument("--num-steps", metavar="N", help="Number of learning rates, >= 1; default 100."),
+    argument("--batches-per-lr", metavar="K", help="Batches run at each rate, their losses averaged; default 1."),
+    argument("--linear", action="store_true", help="Raise the rate by equal differences instead of equal ratios."),
+    argument("--divergence-factor", metavar="X", help="How far above its fall the loss may rise; default 4."),
+    argument("--no-stop", action="store_true", help="Go on to the last rate even when the loss blows up."),
+    argument("--seconds", metavar="S", help="Longest duration of the sweep in seconds."),
+    *_SETUP_ARGUMENTS,
+)
+
+_CYCLE_ARGUMENTS = (
+    argument("epochs", nargs="?", help="Number of epochs, > 0; default 1."),
+    argument("--steps", metavar="N", help="Number of optimizer steps instead of epochs, >= 1."),
+    argument("--max-lr", metavar="LR", help="Peak learning rate: a number, LOW:HIGH, or an expression; default: lr_found."),
+    argument("--pct-start", metavar="F", help="Fraction of the steps spent in warm-up, 0 to 1; default 0.3."),
+    argument("--div-factor", metavar="X", help="The initial lr is max_lr / X; default 25."),
+    argument("--final-div-factor", metavar="X", help="The final lr is the initial lr / X; default 1e4."),
+    argument("--base-momentum", metavar="M", help="Momentum (SGD) or beta1 (Adam) at the peak lr; default 0.85."),
+    argument("--max-momentum", metavar="M", help="Momentum or beta1 at both ends; default 0.95."),
+    argument("--valid", metavar="NAME", help="Validation loader; default: the one that is found."),
+    argument("--metric", metavar="EXPR", action="append", help="Metric of each epoch: 'accuracy', or a function(output, target)."),
+    argument("--model", metavar="NAME", help="Model: a name or an expression of the notebook."),
+    *_SETUP_ARGUMENTS,
+)  # fmt: skip
+
+
+def sweep_arguments(magic: Decorated) -> Decorated:
+    """Give a magic the options of a range test."""
+    return _with_arguments(magic, _SWEEP_ARGUMENTS)
+
+
+def cycle_arguments(magic: Decorated) -> Decorated:
+    """Give a magic the options of a one-cycle training."""
+    return _with_arguments(magic, _CYCLE_ARGUMENTS)
+
+
+def _with_arguments(magic: Decorated, arguments: tuple[Any, ...]) -> Decorated:
+    for each in reversed(arguments):
+        magic = each(magic)
+    return magic_arguments()(magic)  # type: ignore[no-any-return]
+
+
+def parse(magic: Decorated, line: str) -> tuple[Namespace, str | None]:
+    """Split a magic's line into its options, all of them still text, and its ``for`` clause.
+
+    Raises
+    ------
+    UsageError
+        For an unknown option or a missing value.
+    """
+    options_text, for_clause = split_for_clause(line)
+    options = parse_argstring(magic, options_text)
+    return Namespace(**{name: _unquoted(value) for name, value in vars(options).items()}), for_clause
+
+
+def split_for_clause(line: str) -> tuple[str, str | None]:
+    """Split off the ``for … in …`` that ends the line of a cell magic.
+
+    Examples
+    --------
+    >>> split_for_clause("--num-steps 50 for images, labels in train_loader")
+    ('--num-steps 50', 'for images, labels in train_loader')
+    >>> split_for_clause("model")
+    ('model', None)
+    """
+    start = _start_of_for(line)
+    return (line.strip(), None) if start is None else (line[:start].strip(), line[start:].strip().rstrip(":"))
+
+
+def _start_of_for(line: str) -> int | None:
+    """Position of the first word `for` outside of quotes and brackets."""
+    depth, quote = 0, ""
+    for match in re.finditer(r"""['"]|[([{]|[)\]}]|(?<!\S)for(?=\s)""", line):
+        token = match.group()
+        if quote:
+            quote = "" if token == quote else quote
+        elif token in "'\"":
+            quote = token
+        elif token == "for":
+            if depth == 0:
+                return match.start()
+        else:
+            depth += 1 if token in "([{" else -1
+    return None
+
+
+def _unquoted(value: object) -> object:
+    """Text without the quotes around it: IPython splits a line but leaves them."""
+    if isinstance(value, list):
+        return [_unquoted(each) for each in value]
+    if isinstance(value, str) and len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+        return value[1:-1]
+    return value

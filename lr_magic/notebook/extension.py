@@ -1,0 +1,27 @@
+"""Loading the extension registers the magics; unloading takes everything back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lr_magic.notebook.magics import LrMagics
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+def load(shell: InteractiveShell) -> None:
+    """Register the magics with a shell."""
+    shell.register_magics(LrMagics)
+
+
+def unload(shell: InteractiveShell) -> None:
+    """Remove from a shell what `load` has put there; results that were bound to names stay."""
+    magics = shell.magics_manager.registry.pop(LrMagics.__name__, None)
+    if magics is None:
+        return
+    if magics in shell.configurables:
+        shell.configurables.remove(magics)
+    for kind, names in magics.magics.items():
+        for name in names:
+            shell.magics_manager.magics[kind].pop(name, None)

@@ -1,0 +1,85 @@
+"""The magics: parse, discover, run, show; no number is computed here."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from IPython.core.error import UsageError
+from IPython.core.magic import Magics, line_cell_magic, magics_class
+from traitlets import Float, Int
+
+from lr_magic.notebook.arguments import cycle_arguments, parse, sweep_arguments
+from lr_magic.notebook.cycle_settings import cycle_settings
+from lr_magic.notebook.find_setup import discovery_request, find_setup
+from lr_magic.notebook.runs import run_one_cycle, run_range_test
+from lr_magic.notebook.sweep_settings import sweep_settings
+from lr_magic.pure.errors import LrMagicError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lr_magic.pure.fit_history import FitHistory
+    from lr_magic.pure.range_test_result import RangeTestResult
+
+
+@magics_class
+class LrMagics(Magics):  # type: ignore[misc]
+    """`%lr_find` and `%fit_one_cycle`, and the defaults of their options."""
+
+    start_lr = Float(1e-7, min=0, help="First learning rate of a sweep.").tag(config=True)
+    end_lr = Float(10.0, min=0, help="Last learning rate of a sweep.").tag(config=True)
+    num_steps = Int(100, min=1, help="Number of learning rates in a sweep.").tag(config=True)
+    batches_per_lr = Int(1, min=1, help="Batches run at each learning rate of a sweep.").tag(config=True)
+    divergence_factor = Float(4.0, min=0, help="How far above its fall the loss may rise in a sweep.").tag(config=True)
+    epochs = Float(1.0, min=0, help="Number of epochs of a one-cycle training.").tag(config=True)
+    pct_start = Float(0.3, min=0, max=1, help="Fraction of a cycle spent in warm-up.").tag(config=True)
+    div_factor = Float(25.0, help="The initial lr is the peak lr divided by this.").tag(config=True)
+    final_div_factor = Float(1e4, help="The final lr is the initial lr divided by this.").tag(config=True)
+    base_momentum = Float(0.85, help="Momentum, or Adam's beta1, at the peak lr.").tag(config=True)
+    max_momentum = Float(0.95, help="Momentum, or Adam's beta1, at both ends of a cycle.").tag(config=True)
+
+    @sweep_arguments
+    @line_cell_magic
+    def lr_find(self, line: str, cell: str | None = None) -> RangeTestResult:
+        """Find a learning rate: sweep it over a short mock training, watch the loss, click; everything is put back.
+
+        Three forms:
+
+        - ``%lr_find`` finds model, data, loss and optimizer in the notebook.
+        - ``%%lr_find for images, labels in train_loader`` with the inside of that loop as the cell's body.
+        - ``%%lr_find`` above a whole training cell, which is run as it stands with its optimizer's steps intercepted.
+        """
+        with one_line_errors():
+            namespace = self.shell.user_ns
+            options, for_clause = parse(self.lr_find, line)
+            settings = sweep_settings(options, self, namespace)
+            request = discovery_request(options, namespace, magic="lr_find")
+            found = find_setup(self.shell, request)
+            return run_range_test(self.shell, found, settings, is_live=not options.no_live)
+
+    @cycle_arguments
+    @line_cell_magic
+    def fit_one_cycle(self, line: str, cell: str | None = None) -> FitHistory:
+        """Train with a one-cycle schedule, live, at the rate chosen with %lr_find or given with --max-lr.
+
+        Three forms, as with ``%lr_find``: a line, a line ending in a ``for`` clause with the loop's inside as the
+        body, or a whole training cell.
+        """
+        with one_line_errors():
+            namespace = self.shell.user_ns
+            options, for_clause = parse(self.fit_one_cycle, line)
+            request = discovery_request(options, namespace, magic="fit_one_cycle")
+            found = find_setup(self.shell, request)
+            settings = cycle_settings(options, self, namespace, len(found.setup.optimizer.param_groups))
+            return run_one_cycle(self.shell, found, settings, is_live=not options.no_live)
+
+
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Turn our own errors into IPython's UsageError, which prints as one line; a subclass would print a traceback."""
+    try:
+        yield
+    except LrMagicError as error:
+        raise UsageError(str(error)) from None
+

@@ -1,0 +1,80 @@
+"""Which screen a run is shown on, by the shell it runs in."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from lr_magic.notebook.comm_delivery import main_shell_poll
+from lr_magic.notebook.live_fit import LiveFit
+from lr_magic.notebook.live_range_test import LiveRangeTest
+from lr_magic.notebook.screens import (
+    FitScreen,
+    NotebookFit,
+    NotebookRangeTest,
+    QuietScreen,
+    RangeTestScreen,
+    TerminalFit,
+    TerminalRangeTest,
+)
+from lr_magic.pure.control import RunControl
+from lr_magic.training.one_cycle import planned_steps
+from lr_magic.training.param_groups import get_momentum
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from lr_magic.notebook.cycle_settings import CycleSettings
+    from lr_magic.notebook.discovery import Discovered
+    from lr_magic.notebook.sweep_settings import SweepSettings
+    from lr_magic.pure.finding import Finding
+
+
+def is_kernel(shell: InteractiveShell) -> bool:
+    """Whether the shell belongs to a kernel, whose front end can show widgets."""
+    return getattr(shell, "kernel", None) is not None
+
+
+@contextmanager
+def run_control(shell: InteractiveShell) -> Iterator[RunControl]:
+    """Yield a mailbox for the commands of a run, filled during the run where the kernel needs help for that."""
+    if not is_kernel(shell):
+        yield RunControl()
+        return
+    with main_shell_poll() as poll:
+        yield RunControl(poll)
+
+
+def range_test_screen(
+    shell: InteractiveShell,
+    findings: Sequence[Finding],
+    settings: SweepSettings,
+    control: RunControl,
+    *,
+    is_live: bool,
+) -> RangeTestScreen:
+    """Open the screen of a range test."""
+    if not is_live:
+        return QuietScreen(findings)
+    if not is_kernel(shell):
+        return TerminalRangeTest(findings, settings.num_steps)
+    live = LiveRangeTest(
+        settings.start_lr, settings.end_lr, settings.num_steps, control, is_linear=settings.linear
+    )
+    return NotebookRangeTest(findings, live)
+
+
+def fit_screen(
+    shell: InteractiveShell, found: Discovered, settings: CycleSettings, control: RunControl, *, is_live: bool
+) -> FitScreen:
+    """Open the screen of a training."""
+    if not is_live:
+        return QuietScreen(found.findings)
+    total_steps = planned_steps(found.setup, epochs=settings.epochs, steps=settings.steps)
+    if not is_kernel(shell):
+        return TerminalFit(found.findings, total_steps)
+    has_momentum = any(get_momentum(group) is not None for group in found.setup.optimizer.param_groups)
+    live = LiveFit(settings.schedule(total_steps), settings.epochs, control, has_momentum=has_momentum)
+    return NotebookFit(found.findings, live)

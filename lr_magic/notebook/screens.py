@@ -1,0 +1,150 @@
+"""Where a run is shown: a notebook (widget, then a picture), a terminal (a live line, then text), or a picture alone."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Protocol
+
+from IPython.display import HTML, display, update_display
+
+from lr_magic.notebook.live_fit import LiveFit
+from lr_magic.notebook.live_range_test import LiveRangeTest
+from lr_magic.notebook.saved_picture import REPORT_CLASS, STYLE, picture_bundle
+from lr_magic.notebook.summary import findings_text, fit_summary, range_test_summary
+from lr_magic.notebook.terminal_view import TerminalView
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from lr_magic.pure.control import RunControl
+    from lr_magic.pure.finding import Finding
+    from lr_magic.pure.fit_history import FitHistory
+    from lr_magic.pure.range_test_result import RangeTestResult
+    from lr_magic.pure.records import EpochRecord, StepRecord
+    from lr_magic.pure.schedules import OneCycle
+
+
+class RangeTestScreen(Protocol):
+    """Shows one range test."""
+
+    on_step: Callable[[StepRecord], None]
+
+    def finish(self, result: RangeTestResult) -> None:
+        """Show the end."""
+
+
+class FitScreen(Protocol):
+    """Shows one training."""
+
+    on_step: Callable[[StepRecord], None]
+    on_epoch: Callable[[EpochRecord], None]
+
+    def finish(self, history: FitHistory) -> None:
+        """Show the end."""
+
+
+class NotebookRangeTest:
+    """The live widget of a range test between the report of what was found and the static picture."""
+
+    def __init__(self, findings: Sequence[Finding], live: LiveRangeTest) -> None:
+        self._live = live
+        self.on_step = live.on_step
+        display(report(findings))
+        display(live.widget)
+
+    def finish(self, result: RangeTestResult) -> None:
+        """Show the end, and a picture that stays in the saved notebook and follows the choice."""
+        self._live.finish(result)
+        handle = display(_picture(result), raw=True, display_id=True)
+        self._live.on_choice = lambda: update_display(_picture(result), raw=True, display_id=handle.display_id)
+
+
+class NotebookFit:
+    """The live widget of a training between the report of what was found and the static picture."""
+
+    def __init__(self, findings: Sequence[Finding], live: LiveFit) -> None:
+        self._live = live
+        self.on_step = live.on_step
+        self.on_epoch = live.on_epoch
+        display(report(findings))
+        display(live.widget)
+
+    def finish(self, history: FitHistory) -> None:
+        """Show the end, and a picture that stays in the saved notebook."""
+        self._live.finish(history)
+        display(picture_bundle(history.plot(), fit_summary(history)), raw=True)
+
+
+class TerminalRangeTest:
+    """A live line, then the summary."""
+
+    def __init__(self, findings: Sequence[Finding], num_steps: int | None) -> None:
+        print(findings_text(findings))  # noqa: T201 - the terminal is the view
+        self._live = TerminalView(num_steps)
+        self.on_step = self._live.on_step
+
+    def finish(self, result: RangeTestResult) -> None:
+        """Replace the line by the summary."""
+        self._live.finish(range_test_summary(result))
+
+
+class TerminalFit:
+    """A live line under the growing table of epochs, then the summary."""
+
+    def __init__(self, findings: Sequence[Finding], num_steps: int | None) -> None:
+        print(findings_text(findings))  # noqa: T201 - the terminal is the view
+        self._live = TerminalView(num_steps)
+        self.on_step = self._live.on_step
+        self.on_epoch = self._live.on_epoch
+
+    def finish(self, history: FitHistory) -> None:
+        """Replace the line by the summary."""
+        self._live.finish(fit_summary(history))
+
+
+class QuietScreen:
+    """Nothing during the run; the picture and the summary in the end."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self._findings = findings
+
+    def on_step(self, record: StepRecord) -> None:
+        """Show nothing."""
+
+    def on_epoch(self, record: EpochRecord) -> None:
+        """Show nothing."""
+
+    def finish(self, outcome: RangeTestResult | FitHistory) -> None:
+        """Show the picture with the summary."""
+        display(report(self._findings))
+        summary = fit_summary(outcome) if hasattr(outcome, "epochs") else range_test_summary(outcome)
+        display(picture_bundle(outcome.plot(), summary), raw=True)
+
+
+def report(findings: Sequence[Finding]) -> HTML:
+    """What was found, as HTML with its text beside it."""
+    rows = "".join(_finding_row(finding) for finding in findings)
+    style = "line-height:1.4;margin:0"
+    html = f'{STYLE}<div class="{REPORT_CLASS}"><table style="{style}">{rows}</table></div>'
+    return _HtmlWithText(html, findings_text(findings))
+
+
+class _HtmlWithText(HTML):  # type: ignore[misc]
+    """HTML that also says its content in plain text."""
+
+    def __init__(self, html: str, text: str) -> None:
+        super().__init__(html)
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+def _finding_row(finding: Finding) -> str:
+    mark = ' <span style="color:#D55E00">(assumed)</span>' if finding.is_guess else ""
+    cells = (escape(finding.role), f"<b>{escape(finding.name)}</b>", escape(finding.description) + mark)
+    return "<tr>" + "".join(f'<td style="text-align:left;padding:0 10px 0 0">{cell}</td>' for cell in cells) + "</tr>"
+
+
+def _picture(result: RangeTestResult) -> dict[str, object]:
+    return picture_bundle(result.plot(), range_test_summary(result))

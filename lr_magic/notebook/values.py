@@ -1,0 +1,51 @@
+"""Option values: each may be a number, a name or an expression of the notebook."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any
+
+from lr_magic.pure.errors import SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def evaluate(text: str, namespace: Mapping[str, Any], option: str) -> Any:  # noqa: ANN401 - whatever the person names
+    """Value of an expression in the notebook; the namespace is not changed.
+
+    Raises
+    ------
+    SettingError
+        Naming the option, the value and, for an unknown name, the nearest existing one.
+    """
+    try:
+        return eval(text, dict(namespace))  # noqa: S307 - the person's own expression in the person's own notebook
+    except NameError as error:
+        raise SettingError(f"{option} {text}: {_unknown_name(error, namespace)}") from None
+    except Exception as error:
+        raise SettingError(f"{option} {text} does not evaluate: {type(error).__name__}: {error}") from None
+
+
+def real_number(text: str, namespace: Mapping[str, Any], option: str) -> float:
+    """Value of an expression as a float."""
+    value = evaluate(text, namespace, option)
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise SettingError(f"{option} needs a number; {text} is of type {type(value).__name__}.") from None
+
+
+def whole_number(text: str, namespace: Mapping[str, Any], option: str) -> int:
+    """Value of an expression as an int; 1e3 is one, 2.5 is not."""
+    value = real_number(text, namespace, option)
+    if value != int(value):
+        raise SettingError(f"{option} needs a whole number; got {text}.")
+    return int(value)
+
+
+def _unknown_name(error: NameError, namespace: Mapping[str, Any]) -> str:
+    name = error.name or ""
+    near = difflib.get_close_matches(name, [known for known in namespace if not known.startswith("_")], n=1)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    return f"there is no name {name!r} in this notebook.{hint}"

@@ -1,0 +1,69 @@
+"""Drives a notebook in a real browser the way a person does: run cells, look at outputs, use the mouse."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+TIMEOUT_MS = 60_000
+_PANEL = {
+    "lab": "jupyterapp.shell.currentWidget",
+    "notebook": "Array.from(jupyterapp.shell.widgets('main'))[0]",
+}
+
+
+class NotebookPage:
+    """A notebook opened in JupyterLab ("lab") or Notebook 7 ("notebook")."""
+
+    def __init__(self, page: Page, address: str, app: str, notebook: str) -> None:
+        self.page = page
+        self._panel = _PANEL[app]
+        path = f"lab/tree/{notebook}?reset" if app == "lab" else f"notebooks/{notebook}"
+        joiner = "&" if "?" in path else "?"
+        page.set_default_timeout(TIMEOUT_MS)
+        page.goto(f"{address}/{path}{joiner}token=letmein")
+        page.wait_for_function(
+            f"() => window.jupyterapp && {self._panel}?.sessionContext?.session?.kernel?.status === 'idle'"
+            f" && {self._panel}.content.widgets.length > 0",
+            timeout=TIMEOUT_MS,
+        )
+
+    def cell(self, index: int) -> Locator:
+        """The cell on the page."""
+        return self.page.locator(".jp-Notebook .jp-Cell").nth(index)
+
+    def output(self, index: int) -> Locator:
+        """The output area of a cell."""
+        return self.cell(index).locator(".jp-OutputArea").first
+
+    def start(self, index: int) -> None:
+        """Run a cell and do not wait for its end."""
+        self.page.evaluate(
+            f"""(index) => {{
+                const panel = {self._panel};
+                panel.content.activeCellIndex = index;
+                panel.content.deselectAll();
+                window.cellDone = false;
+                jupyterapp.commands.execute('notebook:run-cell').then(() => {{ window.cellDone = true; }});
+            }}""",
+            index,
+        )
+
+    def wait_until_done(self) -> None:
+        """Wait for the end of the cell that was started last."""
+        self.page.wait_for_function("() => window.cellDone", timeout=TIMEOUT_MS)
+
+    def run(self, index: int) -> None:
+        """Run a cell to its end."""
+        self.start(index)
+        self.wait_until_done()
+
+    def printed(self, index: int) -> str:
+        """What a cell printed."""
+        return self.output(index).inner_text()
+
+    def save(self) -> None:
+        """Save the notebook."""
+        self.page.evaluate(f"() => {self._panel}.context.save()")
