@@ -1,0 +1,137 @@
+"""What a clause loops over, as a loader: evaluated anew for each pass, with the loaders in it known."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from lr_magic.notebook.body.parsing import compile_iterable
+from lr_magic.pure.errors import DiscoveryError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import CodeType
+
+    from lr_magic.notebook.body.cell_source import CellSource
+    from lr_magic.notebook.body.clause import ForClause
+
+_PROGRESS_BARS = ("tqdm", "fastprogress", "rich.progress", "alive_progress")
+_SAME_LENGTH = {enumerate, iter, list, tuple, reversed}
+
+
+class ClauseLoop:
+    """The iterable of a clause, gone through again and again as the loop of an epoch would.
+
+    Its length is that of the loaders in it; a progress bar around a loader is left out.
+
+    Attributes
+    ----------
+    loaders
+        The objects of the notebook that the clause draws from.
+    """
+
+    def __init__(self, code: CodeType, namespace: dict[str, Any], loaders: list[Any], length: int | None) -> None:
+        self._code = code
+        self._namespace = namespace
+        self._length = length
+        self.loaders = loaders
+        self.has_ended_early: Callable[[], bool] = lambda: False
+
+    def __iter__(self) -> Iterator[Any]:
+        for item in eval(self._code, self._namespace):  # noqa: S307 - the person's own expression, in their notebook
+            yield item
+            # the body left by `break`: so ends the pass
+            if self.has_ended_early():
+                return
+
+    def __len__(self) -> int:
+        if self._length is None:
+            raise TypeError("the length of what is looped over is not known before it ends")
+        return self._length
+
+
+def clause_loop(clause: ForClause, source: CellSource, namespace: dict[str, Any], magic: str) -> ClauseLoop:
+    """Look at the clause's iterable without drawing from it.
+
+    Raises
+    ------
+    DiscoveryError
+        For a name that the notebook does not have, and for an iterator that can be gone through only once.
+    """
+    iterable = _without_progress_bar(clause.iterable, namespace)
+    loaders = _loaders_in(iterable, namespace, magic)
+    code = compile_iterable(iterable, source)
+    return ClauseLoop(code, namespace, loaders, _length(iterable, namespace))
+
+
+def value_of(node: ast.expr, namespace: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any object of the notebook
+    """Evaluate a name, an attribute or an index with a constant; None for anything that would have to be called."""
+    if isinstance(node, ast.Name):
+        builtins = namespace.get("__builtins__", {})
+        fallback = builtins.get(node.id) if isinstance(builtins, dict) else getattr(builtins, node.id, None)
+        return namespace.get(node.id, fallback)
+    if isinstance(node, ast.Attribute):
+        return getattr(value_of(node.value, namespace), node.attr, None)
+    if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
+        try:
+            return value_of(node.value, namespace)[node.slice.value]
+        except (LookupError, TypeError):
+            return None
+    return None
+
+
+def _without_progress_bar(node: ast.expr, namespace: Mapping[str, Any]) -> ast.expr:
+    if isinstance(node, ast.Call) and node.args:
+        if _is_progress_bar(value_of(node.func, namespace)):
+            return _without_progress_bar(node.args[0], namespace)
+        arguments = [_without_progress_bar(argument, namespace) for argument in node.args]
+        return ast.copy_location(ast.Call(node.func, arguments, node.keywords), node)
+    return node
+
+
+def _is_progress_bar(function: object) -> bool:
+    module = getattr(function, "__module__", None) or ""
+    return module.startswith(_PROGRESS_BARS)
+
+
+def _loaders_in(iterable: ast.expr, namespace: Mapping[str, Any], magic: str) -> list[Any]:
+    """Objects that the expression mentions and that can be looped over; refuses one that would be used up."""
+    found: list[Any] = []
+    for node in _outermost_objects(iterable):
+        value = value_of(node, namespace)
+        if isinstance(value, Iterator) and not _is_progress_bar(type(value)):
+            raise DiscoveryError(
+                f"`{ast.unparse(node)}` is a one-shot iterator; it was not touched. "
+                f"→ `%%{magic} for … in LOADER` with the loader itself"
+            )
+        if hasattr(type(value), "__iter__") and not isinstance(value, (str, bytes)):
+            found.append(getattr(value, "iterable", value) if _is_progress_bar(type(value)) else value)
+    return found
+
+
+def _outermost_objects(node: ast.expr) -> list[ast.expr]:
+    if isinstance(node, (ast.Name, ast.Attribute, ast.Subscript)):
+        return [node]
+    if isinstance(node, ast.Call):
+        inside = [node.func.value] if isinstance(node.func, ast.Attribute) else []
+        return [found for part in (*inside, *node.args) for found in _outermost_objects(part)]
+    if isinstance(node, ast.Starred):
+        return _outermost_objects(node.value)
+    return []
+
+
+def _length(node: ast.expr, namespace: Mapping[str, Any]) -> int | None:
+    """Number of items of one pass; None where only looping would tell."""
+    if isinstance(node, ast.Call) and node.args:
+        function = value_of(node.func, namespace)
+        if function in _SAME_LENGTH:
+            return _length(node.args[0], namespace)
+        if function is zip:
+            lengths = [_length(argument, namespace) for argument in node.args]
+            return None if None in lengths else min(length for length in lengths if length is not None)
+        return None
+    try:
+        return len(value_of(node, namespace))
+    except (TypeError, NotImplementedError):
+        return None

@@ -1,0 +1,144 @@
+"""What a body trains: the optimizer and the model behind the names that it mentions."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, defaultdict, deque
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from lr_magic.notebook.body.names import reached_functions, read_names
+from lr_magic.notebook.discovery import questions
+from lr_magic.notebook.discovery.candidates import Candidate, Candidates, collect
+from lr_magic.notebook.discovery.identity import optimized, parameter_ids
+from lr_magic.notebook.discovery.wiring import owner_of, wire
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import CodeType
+
+    from lr_magic.notebook.discovery.cell_history import CellHistory
+    from lr_magic.notebook.discovery.request import DiscoveryRequest
+
+_PLAIN_CONTAINERS = (list, dict, set, deque, OrderedDict, defaultdict)
+
+
+@dataclass(frozen=True)
+class BodyObjects:
+    """What a body trains.
+
+    Attributes
+    ----------
+    model, optimizer
+        With the names that reach them; `optimizer` is None where the notebook has none.
+    candidates
+        Everything in the notebook that the body mentions, itself or through the notebook's functions.
+    touched
+        Further objects that running the body may change: other modules and optimizers, lists that it appends to.
+    """
+
+    model: Candidate
+    optimizer: Candidate | None
+    candidates: Candidates
+    touched: tuple[Any, ...]
+
+
+def find_objects(
+    code: CodeType, namespace: Mapping[str, Any], request: DiscoveryRequest, history: CellHistory
+) -> BodyObjects:
+    """Find optimizer and model among the names of the body, and elsewhere in the notebook where it names none."""
+    names = mentioned_names(code, namespace)
+    everything = collect(namespace)
+    mentioned = _only(everything, names)
+    model, optimizer = _trained(mentioned, everything, namespace, request, history)
+    touched = [namespace[name] for name in names if name in namespace and _can_change(namespace[name], namespace)]
+    others = [value for value in touched if value is not model.value and optimizer and value is not optimizer.value]
+    return BodyObjects(model, optimizer, mentioned, tuple(others))
+
+
+def mentioned_names(code: CodeType, namespace: Mapping[str, Any]) -> list[str]:
+    """Names that the code mentions, and those that functions of the notebook reached from it mention."""
+    functions = reached_functions(code, namespace)
+    parts = [code, *(function.__code__ for function in functions)]
+    return list(dict.fromkeys(name for part in parts for name in read_names(part)))
+
+
+def unwrapped_optimizer(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
+    """The torch optimizer inside a wrapper (accelerate's, Fabric's): the one whose step changes the weights."""
+    inner = getattr(optimizer, "optimizer", None)
+    return unwrapped_optimizer(inner) if isinstance(inner, torch.optim.Optimizer) else optimizer
+
+
+def _only(candidates: Candidates, names: Sequence[str]) -> Candidates:
+    def is_mentioned(candidate: Candidate) -> bool:
+        return any(_head(name) in names for name in candidate.names)
+
+    kept = {part.name: [c for c in getattr(candidates, part.name) if is_mentioned(c)] for part in fields(candidates)}
+    return Candidates(**kept)
+
+
+def _head(name: str) -> str:
+    return name.split(".", 1)[0].split("[", 1)[0]
+
+
+def _trained(
+    mentioned: Candidates,
+    everything: Candidates,
+    namespace: Mapping[str, Any],
+    request: DiscoveryRequest,
+    history: CellHistory,
+) -> tuple[Candidate, Candidate | None]:
+    """Choose optimizer and model; asks where the body steps several optimizers."""
+    if request.model is None and request.optimizer is None:
+        if len(mentioned.optimizers) > 1:
+            pairs = [(o, owner_of(o, everything.models)) for o in mentioned.optimizers]
+            shown = [(o.name, m.name if m else "tensors") for o, m in pairs]
+            raise questions.several_optimizers(shown, request.magic)
+        if mentioned.optimizers:
+            return _model_of(mentioned.optimizers[0], mentioned, everything, request.magic), mentioned.optimizers[0]
+    narrowed = Candidates(models=mentioned.models or everything.models, optimizers=_fitting(mentioned, everything))
+    wiring = wire(narrowed, request, namespace, history)
+    return wiring.model, wiring.optimizer
+
+
+def _fitting(mentioned: Candidates, everything: Candidates) -> list[Candidate]:
+    """Optimizers that hold a parameter of a module that the body mentions."""
+    held = {parameter for m in mentioned.models for parameter in parameter_ids(m.value)}
+    fitting = [o for o in everything.optimizers if held & {id(tensor) for tensor in optimized(o.value)}]
+    return mentioned.optimizers or fitting or everything.optimizers
+
+
+def _model_of(optimizer: Candidate, mentioned: Candidates, everything: Candidates, magic: str) -> Candidate:
+    """Choose the module that holds what the optimizer updates; several together where none holds all of it."""
+    for models in (mentioned.models, everything.models):
+        if owner := owner_of(optimizer, models):
+            return owner
+    wanted = {id(tensor) for tensor in optimized(optimizer.value)}
+    sharing = [m for m in everything.models if wanted & parameter_ids(m.value)]
+    held = {parameter for m in sharing for parameter in parameter_ids(m.value)}
+    loose = [tensor for tensor in optimized(optimizer.value) if id(tensor) not in held]
+    if not sharing and not loose:
+        raise questions.optimizer_of_no_module(optimizer, magic)
+    return Candidate(Together([m.value for m in sharing], loose), (" + ".join(m.name for m in sharing) or "tensors",))
+
+
+class Together(nn.Module):
+    """Several modules, or tensors of no module, that one optimizer trains: an encoder and a decoder, an image."""
+
+    def __init__(self, modules: Sequence[nn.Module], tensors: Sequence[torch.Tensor]) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(modules)
+        for number, tensor in enumerate(tensors):
+            # not `register_parameter`: it refuses the plain tensors that an optimizer accepts
+            self._parameters[f"tensor_{number}"] = tensor  # type: ignore[assignment]
+
+
+def _can_change(value: object, namespace: Mapping[str, Any]) -> bool:
+    if isinstance(value, (nn.Module, torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler, torch.amp.GradScaler)):
+        return True
+    if isinstance(value, (torch.Tensor, torch.Generator)) or type(value) in _PLAIN_CONTAINERS:
+        return True
+    own_module = namespace.get("__name__", "__main__")
+    return not isinstance(value, type) and type(value).__module__ == own_module and not callable(value)

@@ -1,0 +1,104 @@
+"""Which scalars that a body assigns are metrics of its batch, and which are the person's bookkeeping."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from lr_magic.notebook.body.parsing import own_nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+LOSS = "loss"
+
+# Values read from a clock, a counter or the optimizer say nothing about the batch.
+_BOOKKEEPING = {"time", "perf_counter", "monotonic", "process_time", "get_last_lr", "get_lr", "param_groups"}
+
+
+def metric_names(statements: list[ast.stmt]) -> frozenset[str]:
+    """Names assigned in the body whose value comes from this batch alone.
+
+    Left out: the loss under the name ``loss``; running sums (``+=``, or a value that mentions its own name); constants;
+    clocks and learning rates; and whatever is computed from one of these.
+    """
+    values: dict[str, list[ast.expr]] = {}
+    bookkeeping = {LOSS}
+    for node in own_nodes(statements):
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            bookkeeping.add(node.target.id)
+        for target, value in _assignments(node):
+            values.setdefault(target, []).append(value)
+    bookkeeping |= {name for name, assigned in values.items() if any(_is_own_affair(name, v) for v in assigned)}
+    bookkeeping |= {name for name, assigned in values.items() if all(isinstance(v, ast.Constant) for v in assigned)}
+    return frozenset(values.keys() - _spread(bookkeeping, values))
+
+
+def scalar_of(value: object) -> torch.Tensor | float | None:
+    """Return the value as a metric: a float, or a 0-d float tensor off the graph; None for anything else.
+
+    Counts (int) and flags (bool) are no metrics.
+    """
+    if isinstance(value, torch.Tensor):
+        return value.detach() if value.ndim == 0 and value.is_floating_point() else None
+    if isinstance(value, float):
+        return float(value)
+    return None
+
+
+def is_the_loss(value: object, losses: Mapping[int, torch.Tensor]) -> bool:
+    """Tell whether a scalar is a tensor that backward was called on, under another name."""
+    return id(value) in losses
+
+
+def _assignments(node: ast.AST) -> list[tuple[str, ast.expr]]:
+    if isinstance(node, ast.Assign):
+        return [(name, node.value) for target in node.targets for name in _names(target)]
+    if isinstance(node, ast.AnnAssign) and node.value is not None:
+        return [(name, node.value) for name in _names(node.target)]
+    if isinstance(node, ast.NamedExpr):
+        return [(node.target.id, node.value)]
+    return []
+
+
+def _names(target: ast.expr) -> list[str]:
+    if isinstance(target, (ast.Tuple, ast.List)):
+        return [name for element in target.elts for name in _names(element)]
+    return [target.id] if isinstance(target, ast.Name) else []
+
+
+def _is_own_affair(name: str, value: ast.expr) -> bool:
+    mentioned = _mentioned(value)
+    return name in mentioned or bool(mentioned & _BOOKKEEPING) or _is_copy_of_loss(value)
+
+
+def _is_copy_of_loss(value: ast.expr) -> bool:
+    """`loss.item()`, `float(loss)`, `loss.detach().cpu()`: the loss itself, not a metric beside it."""
+    node: Any = value
+    while True:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "float" and node.args:
+            node = node.args[0]
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and not node.args:
+            node = node.func.value
+        elif isinstance(node, ast.Attribute):
+            node = node.value
+        else:
+            return isinstance(node, ast.Name) and node.id == LOSS
+
+
+def _mentioned(value: ast.expr) -> set[str]:
+    names = {node.id for node in ast.walk(value) if isinstance(node, ast.Name)}
+    return names | {node.attr for node in ast.walk(value) if isinstance(node, ast.Attribute)}
+
+
+def _spread(bookkeeping: set[str], values: Mapping[str, list[ast.expr]]) -> set[str]:
+    """Add what is computed from bookkeeping, until nothing more is; the loss itself passes nothing on."""
+    found = set(bookkeeping)
+    while True:
+        sources = found - {LOSS}
+        more = {n for n, assigned in values.items() if any(_mentioned(v) & sources for v in assigned)} - found
+        if not more:
+            return found
+        found |= more

@@ -1,0 +1,55 @@
+"""Backward passes that a person's code starts itself: seen, and handed to whoever asks, while it runs."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    BackwardFunction = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class BackwardCall:
+    """One call of backward as the person wrote it.
+
+    Attributes
+    ----------
+    tensors
+        The losses: one, but for ``torch.autograd.backward([a, b])``.
+    """
+
+    tensors: tuple[torch.Tensor, ...]
+    _arguments: tuple[Any, ...]
+    _options: dict[str, Any]
+    _real: BackwardFunction
+
+    def run(self, tensors: Any = None) -> None:  # noqa: ANN401 - torch takes a tensor or a sequence of them
+        """Run it with the person's own arguments (``retain_graph=True``, …), if need be on other tensors."""
+        self._real(self.tensors if tensors is None else tensors, *self._arguments, **self._options)
+
+
+@contextmanager
+def backward_intercepted(handle: Callable[[BackwardCall], None]) -> Iterator[None]:
+    """Call `handle` in place of every backward pass started meanwhile; it decides whether to run it.
+
+    Only the function of ``torch.autograd`` is replaced: `Tensor.backward` calls it, and giving the class of all
+    tensors a new attribute again and again would slow down every look-up on tensors for good (since Python 3.12 a
+    class may change a thousand times before its look-ups are no longer remembered).
+    """
+    real = torch.autograd.backward
+
+    def intercepted(tensors: Any, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - torch's own signature
+        as_tuple = (tensors,) if isinstance(tensors, torch.Tensor) else tuple(tensors)
+        handle(BackwardCall(as_tuple, arguments, options, real))
+
+    torch.autograd.backward = intercepted  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        torch.autograd.backward = real
