@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from lr_magic.pure.schedules import OneCycle
 
-_NOTHING = np.array([np.nan])
+_NOTHING = np.array([])
 _MAX_PLANNED_POINTS = 300
 
 
@@ -82,12 +82,13 @@ def _figure(marks: list[bqplot.Mark], axes: list[bqplot.Axis], height: str) -> b
         fig_margin={"top": 14, "bottom": 42, "left": 58, "right": 52},
         background_style={"fill": "none"},
         animation_duration=0,
+        display_toolbar=False,
     )
 
 
 def _axes(x_scale: bqplot.Scale, y_scale: bqplot.Scale, label: str) -> list[bqplot.Axis]:
     x_axis = bqplot.Axis(scale=x_scale, label="step", grid_lines="none", num_ticks=6, tick_format="~s")
-    y_axis = bqplot.Axis(scale=y_scale, label=label, orientation="vertical", num_ticks=5, label_offset="44px")
+    y_axis = bqplot.Axis(scale=y_scale, label=label, orientation="vertical", label_offset="44px")
     y_axis.grid_color = "#8884"
     return [x_axis, y_axis]
 

@@ -15,9 +15,10 @@ from lr_magic.notebook.live_range_test import LIVE_CLASS, progress_html
 from lr_magic.notebook.redraw_clock import RedrawClock
 from lr_magic.notebook.run_buttons import RunButtons
 from lr_magic.notebook.status_line import Progress, duration
+from lr_magic.pure.lr_text import lr_text
 from lr_magic.pure.smoothing import smooth
 from lr_magic.pure.thinning import ThinnedCurve
-from lr_magic.pure.y_limits import SettlingLimits
+from lr_magic.pure.y_limits import SettlingLimits, y_limits
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,6 +84,7 @@ class LiveFit:
     def finish(self, history: FitHistory) -> None:
         """Show the whole training and how it ended."""
         self._redraw()
+        self.figure.set_y_limits(*y_limits(smooth(self._curve.means)))
         self.buttons.hide()
         best = history.best_epoch
         self.table.value = epoch_table_html(history.epochs, best)
@@ -121,7 +123,7 @@ class LiveFit:
         progress = Progress(len(self._curve), self._num_steps, perf_counter() - self._started)
         parts = [self._epoch_text(), progress.text]
         if self._last is not None:
-            parts.append(f"lr {self._last.lr:.2g}")
+            parts.append(f"lr {lr_text(self._last.lr)}")
             if self._last.momentum is not None:
                 parts.append(f"momentum {self._last.momentum:.3f}")
             parts.append(f"loss {self._last.loss:.4g}")

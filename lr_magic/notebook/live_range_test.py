@@ -14,8 +14,9 @@ from lr_magic.notebook.range_test_figure import RangeTestFigure
 from lr_magic.notebook.redraw_clock import RedrawClock
 from lr_magic.notebook.run_buttons import RunButtons
 from lr_magic.notebook.status_line import Progress
+from lr_magic.pure.lr_text import lr_text
 from lr_magic.pure.smoothing import smooth
-from lr_magic.pure.y_limits import SettlingLimits
+from lr_magic.pure.y_limits import SettlingLimits, y_limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,6 +80,7 @@ class LiveRangeTest:
         if self.chosen_lr is not None:
             result.lr = self.chosen_lr
         self._redraw()
+        self.figure.set_y_limits(*y_limits(result.smoothed_losses))
         self.buttons.hide()
         if result.suggestion is not None:
             self.figure.draw_suggestion(result.suggestion, _loss_at(result, result.suggestion), result.interval)
@@ -100,7 +102,7 @@ class LiveRangeTest:
 
     def _show_status(self) -> None:
         progress = Progress(len(self._lrs), self._num_steps, perf_counter() - self._started)
-        now = f" · lr {self._lrs[-1]:.2g} · loss {self._losses[-1]:.4g}" if self._lrs else ""
+        now = f" · lr {lr_text(self._lrs[-1])} · loss {self._losses[-1]:.4g}" if self._lrs else ""
         self.status.value = progress_html(progress, escape(progress.text + now))
 
     def _choose(self, lr: float) -> None:
@@ -153,9 +155,9 @@ def readout_html(result: RangeTestResult) -> str:
     else:
         what = "Chosen" if result.is_chosen else "Suggested"
         lines.append(
-            f"<b>{what}: lr {result.lr:.2g}</b>, loss there {_loss_at(result, result.lr):.4g}. "
+            f"<b>{what}: lr {lr_text(result.lr)}</b>, loss there {_loss_at(result, result.lr):.4g}. "
             + ("" if result.is_chosen else "Click the curve to choose another one.")
         )
-        lines.append(f"Train with it: <code>%fit_one_cycle 5 --max-lr {result.lr:.3g}</code>")
+        lines.append(f"Train with it: <code>%fit_one_cycle 5 --max-lr {lr_text(result.lr, digits=3)}</code>")
     lines.append(escape(result.reading))
     return '<div style="line-height:1.5;max-width:60em">' + "<br>".join(lines) + "</div>"

@@ -10,11 +10,12 @@ import numpy as np
 from ipywidgets import Image, Layout
 
 from lr_magic.pure import palette
+from lr_magic.pure.lr_text import lr_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_NOTHING = np.array([np.nan])
+_NOTHING = np.array([])
 
 
 class RangeTestFigure:
@@ -36,7 +37,7 @@ class RangeTestFigure:
         # one mark for both curves: one message per redraw
         self.curve = bqplot.Lines(
             x=_NOTHING,
-            y=np.array([_NOTHING, _NOTHING]),
+            y=_NOTHING,
             scales=scales,
             colors=[palette.LOSS, palette.LOSS],
             opacities=[0.3, 1.0],
@@ -62,6 +63,7 @@ class RangeTestFigure:
             fig_margin={"top": 24, "bottom": 46, "left": 62, "right": 24},
             background_style={"fill": "none"},
             animation_duration=0,
+            display_toolbar=False,
         )  # fmt: skip
 
     def draw_curve(self, lrs: np.ndarray, losses: np.ndarray, smoothed_losses: np.ndarray) -> None:
@@ -87,19 +89,26 @@ class RangeTestFigure:
         lrs = _NOTHING if lr is None else np.array([lr, lr])
         with self.choice.hold_sync():
             self.choice.x = lrs
-            self.choice.y = _NOTHING if lr is None else np.array([self.y_scale.min, self.y_scale.max])
-        _set_label(self.choice_label, lr, self.y_scale.max, "" if lr is None else f"{lr:.2g}")
+            self.choice.y = _NOTHING if lr is None else self._beyond_the_axis
+        _set_label(self.choice_label, lr, self.y_scale.max, "" if lr is None else lr_text(lr))
 
     def draw_suggestion(self, lr: float, loss: float, interval: tuple[float, float] | None) -> None:
         """Mark the suggestion on the curve and name it."""
         with self.suggestion.hold_sync():
             self.suggestion.x, self.suggestion.y = np.array([lr]), np.array([loss])
-        _set_label(self.suggestion_label, lr, loss, f"suggested {lr:.2g}")
+        _set_label(self.suggestion_label, lr, loss, f"suggested {lr_text(lr)}")
         if interval is not None:
             low, high = interval
             with self.interval.hold_sync():
                 self.interval.x = np.array([low, low, high, high])
-                self.interval.y = np.array([self.y_scale.min, self.y_scale.max, self.y_scale.max, self.y_scale.min])
+                bottom, top = self._beyond_the_axis
+                self.interval.y = np.array([bottom, top, top, bottom])
+
+    @property
+    def _beyond_the_axis(self) -> np.ndarray:
+        """Ends of a vertical line that crosses the whole figure, also after the loss axis has moved."""
+        low, high = self.y_scale.min, self.y_scale.max
+        return np.array([low - 10 * (high - low), high + 10 * (high - low)])
 
     def on_click(self, handler: Callable[[float], None]) -> None:
         """Call `handler` with the learning rate under the mouse at each click."""
@@ -113,7 +122,7 @@ def _axes(
     if not is_linear:
         x_axis.tick_values = _decades(start_lr, end_lr)
         x_axis.tick_format = ".0e"
-    y_axis = bqplot.Axis(scale=y_scale, label="loss", orientation="vertical", num_ticks=5, label_offset="46px")
+    y_axis = bqplot.Axis(scale=y_scale, label="loss", orientation="vertical", label_offset="46px")
     y_axis.grid_color = "#8884"
     return [x_axis, y_axis]
 
@@ -131,7 +140,7 @@ def _horizontal_line(scales: dict[str, bqplot.Scale]) -> bqplot.Lines:
 
 def _label(scales: dict[str, bqplot.Scale], color: str) -> bqplot.Label:
     return bqplot.Label(
-        x=_NOTHING, y=_NOTHING, text=[""], scales=scales, colors=[color], default_size=13, x_offset=7, y_offset=-5
+        x=_NOTHING, y=_NOTHING, text=[], scales=scales, colors=[color], default_size=13, x_offset=7, y_offset=-5
     )
 
 
@@ -139,7 +148,7 @@ def _set_label(label: bqplot.Label, lr: float | None, loss: float, text: str) ->
     with label.hold_sync():
         label.x = _NOTHING if lr is None else np.array([lr])
         label.y = _NOTHING if lr is None else np.array([loss])
-        label.text = [text]
+        label.text = [] if lr is None else [text]
 
 
 def _click_area(scales: dict[str, bqplot.Scale], start_lr: float, end_lr: float) -> bqplot.Image:

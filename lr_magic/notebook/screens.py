@@ -12,6 +12,7 @@ from lr_magic.notebook.live_range_test import LiveRangeTest
 from lr_magic.notebook.saved_picture import REPORT_CLASS, STYLE, picture_bundle
 from lr_magic.notebook.summary import findings_text, fit_summary, range_test_summary
 from lr_magic.notebook.terminal_view import TerminalView
+from lr_magic.pure import palette
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -123,9 +124,9 @@ class QuietScreen:
 
 def report(findings: Sequence[Finding]) -> HTML:
     """What was found, as HTML with its text beside it."""
-    rows = "".join(_finding_row(finding) for finding in findings)
-    style = "line-height:1.4;margin:0"
-    html = f'{STYLE}<div class="{REPORT_CLASS}"><table style="{style}">{rows}</table></div>'
+    cells = "".join(_finding_cells(finding) for finding in findings)
+    grid = "display:grid;grid-template-columns:max-content max-content 1fr;column-gap:1.2em;line-height:1.5"
+    html = f'{STYLE}<div class="{REPORT_CLASS}" style="{grid}">{cells}</div>'
     return _HtmlWithText(html, findings_text(findings))
 
 
@@ -140,10 +141,10 @@ class _HtmlWithText(HTML):  # type: ignore[misc]
         return self._text
 
 
-def _finding_row(finding: Finding) -> str:
-    mark = ' <span style="color:#D55E00">(assumed)</span>' if finding.is_guess else ""
-    cells = (escape(finding.role), f"<b>{escape(finding.name)}</b>", escape(finding.description) + mark)
-    return "<tr>" + "".join(f'<td style="text-align:left;padding:0 10px 0 0">{cell}</td>' for cell in cells) + "</tr>"
+def _finding_cells(finding: Finding) -> str:
+    mark = f' <span style="color:{palette.CHOICE}">(assumed)</span>' if finding.is_guess else ""
+    role = f'<span style="opacity:0.65">{escape(finding.role)}</span>'
+    return f"{role}<b>{escape(finding.name)}</b><span>{escape(finding.description)}{mark}</span>"
 
 
 def _picture(result: RangeTestResult) -> dict[str, object]:

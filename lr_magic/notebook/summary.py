@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lr_magic.notebook.epoch_table import epoch_table_text
+from lr_magic.pure.lr_text import lr_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,13 +22,13 @@ def range_test_summary(result: RangeTestResult) -> str:
         lines.append(f"No suggestion: {result.no_suggestion_reason}")
     else:
         what = "Chosen" if result.is_chosen else "Suggested"
-        interval = f" (between {result.interval[0]:.2g} and {result.interval[1]:.2g})" if result.interval else ""
-        lines.append(f"{what} lr: {result.lr:.3g}{'' if result.is_chosen else interval}")
+        interval = f" (between {lr_text(result.interval[0])} and {lr_text(result.interval[1])})" if result.interval else ""
+        lines.append(f"{what} lr: {lr_text(result.lr, digits=3)}{'' if result.is_chosen else interval}")
     lines.append(result.reading)
     if result.receipt:
         lines.append(result.receipt)
     if result.lr is not None:
-        lines.append(f"Train with it: %fit_one_cycle 5 --max-lr {result.lr:.3g}")
+        lines.append(f"Train with it: %fit_one_cycle 5 --max-lr {lr_text(result.lr, digits=3)}")
     return "\n".join(line for line in lines if line)
 
 

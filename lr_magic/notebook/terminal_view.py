@@ -12,6 +12,7 @@ from rich.text import Text
 
 from lr_magic.notebook.epoch_table import epoch_table_text
 from lr_magic.notebook.status_line import Progress
+from lr_magic.pure.lr_text import lr_text
 from lr_magic.pure.smoothing import smooth
 from lr_magic.pure.thinning import ThinnedCurve
 
@@ -62,7 +63,7 @@ class TerminalView:
         progress = Progress(len(self._curve), self._num_steps, perf_counter() - self._started)
         line = progress.text
         if self._last is not None:
-            line = f"{spark_line(smooth(self._curve.means))}  {line} · lr {self._last.lr:.2g} · loss {self._last.loss:.4g}"
+            line = f"{spark_line(smooth(self._curve.means))}  {line} · lr {lr_text(self._last.lr)} · loss {self._last.loss:.4g}"
         table = epoch_table_text(self._epochs)
         return Text(f"{table}\n{line}" if table else line, no_wrap=True, overflow="ellipsis")
 

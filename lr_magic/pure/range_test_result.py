@@ -11,6 +11,7 @@ import numpy as np
 
 from lr_magic.pure.errors import NoSuggestionError, SettingError
 from lr_magic.pure.finding import Finding
+from lr_magic.pure.lr_text import lr_text
 from lr_magic.pure.reading import Reading, read_curve
 from lr_magic.pure.smoothing import smooth
 from lr_magic.pure.static_plot import plot_range_test
@@ -183,6 +184,6 @@ class RangeTestResult:
 
     def __repr__(self) -> str:
         """One line: the choice, the suggestion, how the sweep ended."""
-        lr = "no lr" if self.lr is None else f"lr={self.lr:.2g}" + ("" if self.is_chosen else " (suggested)")
+        lr = "no lr" if self.lr is None else f"lr={lr_text(self.lr)}" + ("" if self.is_chosen else " (suggested)")
         ended = "running" if self.stop_reason is None else self.stop_reason.sentence
         return f"RangeTestResult({lr}, {len(self.lrs)} steps, {ended})"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lr_magic.pure import palette
+from lr_magic.pure.lr_text import lr_text
 from lr_magic.pure.smoothing import smooth
 from lr_magic.pure.y_limits import y_limits
 
@@ -78,16 +79,16 @@ def _mark_suggestion(axes: Axes, result: RangeTestResult) -> None:
     if result.interval is not None:
         axes.axvspan(*result.interval, color=palette.SUGGESTION, alpha=0.12, linewidth=0)
     loss = _loss_at(result, result.suggestion)
-    label = f"suggested {result.suggestion:.2g}"
+    label = f"suggested {lr_text(result.suggestion)}"
     axes.plot([result.suggestion], [loss], "o", color=palette.SUGGESTION, markersize=8, label=label)
 
 
 def _mark_choice(axes: Axes, result: RangeTestResult) -> None:
     if result.lr_range is not None:
         low, high = result.lr_range
-        axes.axvspan(low, high, color=palette.CHOICE, alpha=0.15, linewidth=0, label=f"chosen {low:.2g} to {high:.2g}")
+        axes.axvspan(low, high, color=palette.CHOICE, alpha=0.15, linewidth=0, label=f"chosen {lr_text(low)} to {lr_text(high)}")
     elif result.is_chosen and result.lr is not None:
-        axes.axvline(result.lr, color=palette.CHOICE, linewidth=1.5, label=f"chosen {result.lr:.2g}")
+        axes.axvline(result.lr, color=palette.CHOICE, linewidth=1.5, label=f"chosen {lr_text(result.lr)}")
 
 
 def _loss_at(result: RangeTestResult, lr: float) -> float:

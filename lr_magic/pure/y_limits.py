@@ -5,15 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 
-def y_limits(smoothed_losses: np.ndarray, *, headroom: float = 0.3) -> tuple[float, float]:
+def y_limits(smoothed_losses: np.ndarray, *, below: float = 0.1, above: float = 0.3) -> tuple[float, float]:
     """Limits that show the fall of the loss, not the height of its blow-up.
 
     Parameters
     ----------
     smoothed_losses
         (n,) float64; values that are not finite are left out.
-    headroom
-        Part of the fall that is shown above the highest loss before the minimum.
+    below, above
+        Spare room under the lowest loss and over the highest one before it, as parts of the fall. Losses that are
+        never negative get no axis below 0.
 
     Returns
     -------
@@ -30,7 +31,8 @@ def y_limits(smoothed_losses: np.ndarray, *, headroom: float = 0.3) -> tuple[flo
     lowest = int(np.argmin(finite))
     low, high = float(finite[lowest]), float(finite[: lowest + 1].max())
     fall = high - low or abs(high) * 0.1 or 1.0
-    return low - 0.1 * fall, high + headroom * fall
+    floor = 0.0 if low >= 0 else -np.inf
+    return max(low - below * fall, floor), high + above * fall
 
 
 class SettlingLimits:
@@ -47,13 +49,12 @@ class SettlingLimits:
         wanted = y_limits(smoothed_losses)
         if self._shown is not None and _fits(wanted, self._shown):
             return None
-        low, high = wanted
-        spare = 0.25 * (high - low)
-        self._shown = (low - spare, high + spare)
+        # the loss of a sweep falls from where it starts: more room below than above
+        self._shown = y_limits(smoothed_losses, below=1.0, above=0.5)
         return self._shown
 
 
 def _fits(wanted: tuple[float, float], shown: tuple[float, float]) -> bool:
     low, high = wanted
     is_inside = shown[0] <= low and high <= shown[1]
-    return is_inside and high - low > 0.4 * (shown[1] - shown[0])
+    return is_inside and high - low > 0.25 * (shown[1] - shown[0])

@@ -19,11 +19,10 @@ if TYPE_CHECKING:
 def jupyter_server(folder: Path, app: str, env: dict[str, str] | None = None) -> Iterator[str]:
     """Run JupyterLab (app "lab") or Notebook ("notebook") on the folder; yields its address with the token in it."""
     config = folder / ".jupyter"
-    config.mkdir(exist_ok=True)
+    _silence_notifications(config / "lab")
     command = [
         sys.executable, "-m", "jupyter", app, "--no-browser", "--allow-root", "--port=0", "--ip=127.0.0.1",
         "--expose-app-in-browser", "--IdentityProvider.token=letmein", f"--ServerApp.root_dir={folder}",
-        "--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     ]  # fmt: skip
     log_path = folder / "server.log"
     environment = {
@@ -38,6 +37,13 @@ def jupyter_server(folder: Path, app: str, env: dict[str, str] | None = None) ->
         finally:
             process.terminate()
             process.wait(timeout=30)
+
+
+def _silence_notifications(settings: Path) -> None:
+    """A question about news would lie over the plot."""
+    folder = settings / "@jupyterlab" / "apputils-extension"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
 
 
 def _address(process: subprocess.Popen[bytes], log) -> str:

@@ -1,0 +1,101 @@
+"""Views without a browser: what they send, when, and what they hold in the end."""
+
+from __future__ import annotations
+
+import ipywidgets
+import numpy as np
+import pytest
+
+from lr_magic.notebook.live_range_test import LiveRangeTest
+from lr_magic.notebook.redraw_clock import RedrawClock
+from lr_magic.pure.control import Pause, Resume, RunControl, Stop
+from lr_magic.pure.range_test_result import RangeTestResult
+from lr_magic.pure.records import StepRecord
+from lr_magic.pure.stop_reason import StopReason
+
+LRS = np.geomspace(1e-7, 10, 100)
+LOSSES = np.where(LRS < 0.5, 2.3 - 2 / (1 + (1e-2 / LRS)), 40.0)
+
+
+@pytest.fixture
+def live():
+    return LiveRangeTest(1e-7, 10, 100, RunControl())
+
+
+@pytest.fixture
+def result():
+    return RangeTestResult(LRS, LOSSES, stop_reason=StopReason.DIVERGED)
+
+
+def sent_by(monkeypatch):
+    messages = []
+    original = ipywidgets.Widget._send
+    monkeypatch.setattr(ipywidgets.Widget, "_send", lambda self, msg, **k: (messages.append(msg), original(self, msg, **k)))
+    return messages
+
+
+def feed(live, num_steps=100):
+    for step in range(num_steps):
+        live.on_step(StepRecord(step, LRS[step], LOSSES[step]))
+
+
+def test_the_curve_in_the_end_is_the_whole_curve(live, result):
+    feed(live)
+    live.finish(result)
+    assert np.array_equal(live.figure.curve.x, LRS)
+    assert np.array_equal(live.figure.curve.y[0], LOSSES)
+    assert live.figure.suggestion.x[0] == result.suggestion
+
+
+def test_redraws_are_limited_by_time_not_by_steps(live, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("lr_magic.notebook.redraw_clock.perf_counter", lambda: now[0])
+    live._clock = RedrawClock(interval_s=0.07)
+    redraws = []
+    monkeypatch.setattr(live, "_redraw", lambda: redraws.append(now[0]))
+    for step in range(100):
+        now[0] += 0.01
+        live.on_step(StepRecord(step, LRS[step], LOSSES[step]))
+    assert 12 <= len(redraws) <= 15
+
+
+def test_a_step_between_redraws_sends_nothing(live, monkeypatch):
+    monkeypatch.setattr(live._clock, "is_due", lambda: False)
+    messages = sent_by(monkeypatch)
+    feed(live)
+    assert messages == []
+
+
+def test_a_click_moves_the_choice_to_the_curve(live, result):
+    live.finish(result)
+    live._choose(3.1e-3)
+    assert result.lr == pytest.approx(3.1e-3, rel=0.1)
+    assert result.lr in LRS
+    assert live.figure.choice.x[0] == result.lr
+
+
+def test_a_click_during_the_run_becomes_the_choice(live, result):
+    feed(live, 60)
+    live._choose(1e-4)
+    live.finish(result)
+    assert result.lr == pytest.approx(1e-4, rel=0.1)
+
+
+def test_a_click_before_the_first_step_does_nothing(live, result):
+    live._choose(1e-4)
+    live.finish(result)
+    assert not result.is_chosen
+
+
+def test_buttons_only_send_commands():
+    control = RunControl()
+    live = LiveRangeTest(1e-7, 10, 100, control)
+    live.buttons.pause.click()
+    live.buttons.pause.click()
+    live.buttons.stop.click()
+    assert [control.receive() for _ in range(4)] == [Pause(), Resume(), Stop(), None]
+
+
+def test_an_interrupted_sweep_without_steps_can_be_shown(live):
+    live.finish(RangeTestResult(np.array([]), np.array([]), stop_reason=StopReason.INTERRUPTED))
+    assert "interrupted" in live.status.value
