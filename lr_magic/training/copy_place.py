@@ -1,0 +1,44 @@
+"""Where copies of tensors are kept: on the device while it has room, else in pinned host memory."""
+
+from __future__ import annotations
+
+import torch
+
+# Share of the free device memory that copies may take; the run itself needs the rest.
+_DEVICE_SHARE = 0.5
+
+
+class CopyPlace:
+    """Keeps copies of tensors: beside the original, or in host memory once the device runs short."""
+
+    def __init__(self) -> None:
+        self._room: dict[torch.device, float] = {}
+        self.num_bytes_in_host = 0
+
+    def copy_of(self, data: torch.Tensor) -> torch.Tensor:
+        """Copy the bytes of a tensor that is out of autograd's sight."""
+        if data.device.type == "cpu" or data.device.type == "meta":
+            return data.clone()
+        num_bytes = data.numel() * data.element_size()
+        if data.device not in self._room:
+            self._room[data.device] = _DEVICE_SHARE * free_bytes(data.device)
+        if num_bytes <= self._room[data.device]:
+            self._room[data.device] -= num_bytes
+            return data.clone()
+        self.num_bytes_in_host += num_bytes
+        return _host_copy(data)
+
+
+def free_bytes(device: torch.device) -> float:
+    """Bytes that can still be allocated on a device; infinite where it does not say."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return float(free + cached)
+    return float("inf")
+
+
+def _host_copy(data: torch.Tensor) -> torch.Tensor:
+    can_pin = data.device.type == "cuda"
+    copy = torch.empty_like(data, device="cpu", pin_memory=can_pin)
+    return copy.copy_(data)

@@ -1,0 +1,110 @@
+"""One tensor as it was: its bytes, its memory, its gradient, its flags."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from lr_magic.training.copy_place import CopyPlace
+
+
+class TensorState:
+    """What `put_back` gives back to one tensor (the same object, in the same memory).
+
+    Parameters
+    ----------
+    tensor
+        Parameter, buffer or tensor of an optimizer's state.
+    place
+        Where the copy of its bytes goes; None keeps no copy, for what a run cannot change.
+    """
+
+    __slots__ = ("_copy", "_data", "_grad", "_kind", "_requires_grad", "_version", "tensor")
+
+    def __init__(self, tensor: torch.Tensor, place: CopyPlace | None) -> None:
+        self.tensor = tensor
+        self._kind = type(tensor)
+        # A second handle on the same memory, out of autograd's sight. It also keeps the memory alive where a model
+        # replaces its data instead of writing into it (`param.data = …`, `model.half()`).
+        self._data = tensor.data
+        self._requires_grad = tensor.requires_grad
+        self._grad = tensor.grad if tensor.is_leaf else None
+        self._copy: torch.Tensor | None = None
+        self._version = _version_of(tensor)
+        if place is not None:
+            self.copy(place)
+
+    @property
+    def is_copied(self) -> bool:
+        """Whether its bytes are kept."""
+        return self._copy is not None
+
+    def copy(self, place: CopyPlace) -> None:
+        """Keep a copy of the bytes, where they can change at all."""
+        if self._copy is None and _is_writable(self._data):
+            self._copy = place.copy_of(self._data)
+
+    def set_grad_aside(self) -> None:
+        """Take the gradient off the tensor, so that a run neither reads nor overwrites it."""
+        if self._grad is not None:
+            self.tensor.grad = None
+
+    def put_back(self) -> None:
+        """Make the tensor what it was."""
+        tensor = self.tensor
+        if type(tensor) is not self._kind:  # a lazy parameter that was given its shape meanwhile
+            tensor.__class__ = self._kind
+        if self._copy is not None:
+            self._data.copy_(self._copy)
+        if not _is_same_memory(tensor.data, self._data):
+            tensor.data = self._data
+        if not tensor.is_leaf:
+            return
+        if tensor.requires_grad is not self._requires_grad:
+            tensor.requires_grad_(self._requires_grad)
+        if tensor.grad is not self._grad:
+            tensor.grad = self._grad
+
+    def is_back(self) -> bool:
+        """Whether memory, bytes, flags and gradient are what they were; bytes without a copy by their version."""
+        tensor = self.tensor
+        is_same = _is_same_memory(tensor.data, self._data) and tensor.requires_grad is self._requires_grad
+        if tensor.is_leaf:
+            is_same = is_same and tensor.grad is self._grad
+        if self._copy is None:
+            return is_same and _version_of(tensor) == self._version
+        return is_same and _has_same_bytes(self._data, self._copy)
+
+
+def _version_of(tensor: torch.Tensor) -> int:
+    return -1 if tensor.is_inference() else tensor._version  # noqa: SLF001 - torch's only word on in-place changes
+
+
+def _is_writable(data: torch.Tensor) -> bool:
+    """Whether in-place operations can change it: not so for inference tensors and expanded ones."""
+    if data.is_inference() or data.layout != torch.strided:
+        return not data.is_inference()
+    return not any(step == 0 and size > 1 for step, size in zip(data.stride(), data.shape, strict=True))
+
+
+def _is_same_memory(one: torch.Tensor, other: torch.Tensor) -> bool:
+    if one.dtype != other.dtype or one.device != other.device or one.shape != other.shape:
+        return False
+    if one.layout != torch.strided:
+        return True
+    return one.data_ptr() == other.data_ptr() and one.stride() == other.stride()
+
+
+def _has_same_bytes(data: torch.Tensor, copy: torch.Tensor) -> bool:
+    """Bit for bit, so that NaN equals itself and -0.0 differs from 0.0."""
+    if copy.device != data.device:
+        data = data.to(copy.device)
+    if data.layout != torch.strided or data.is_quantized or data.is_complex():
+        return bool(torch.equal(data, copy))
+    whole = _INTEGER_OF_SIZE[data.element_size()]
+    return bool(torch.equal(data.view(whole), copy.view(whole)))
+
+
+_INTEGER_OF_SIZE = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}

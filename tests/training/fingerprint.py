@@ -1,0 +1,66 @@
+"""Everything a run could change, as bytes and plain values: two equal fingerprints mean that nothing changed."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import torch
+
+
+def fingerprint(setup):
+    model, optimizer, loader = setup.model, setup.optimizer, setup.train_loader
+    return {
+        "state": {name: bytes_of(tensor) for name, tensor in model.state_dict().items()},
+        "buffers": {name: bytes_of(tensor) for name, tensor in model.named_buffers()},
+        "identities": [(name, id(p), p.data_ptr(), type(p)) for name, p in model.named_parameters()],
+        "requires_grad": [p.requires_grad for p in model.parameters()],
+        "grads": [None if p.grad is None else (id(p.grad), bytes_of(p.grad)) for p in model.parameters()],
+        "modules": [
+            (id(m), type(m), m.training, tuple(m._forward_hooks), tuple(m._forward_pre_hooks)) for m in model.modules()
+        ],
+        "attributes": [tuple(sorted(vars(m))) for m in model.modules()],
+        "groups": [
+            (id(g), {k: plain(v) for k, v in g.items() if k != "params"}, list(map(id, g["params"])))
+            for g in optimizer.param_groups
+        ],
+        "optimizer_state": [(id(p), {k: plain(v) for k, v in s.items()}) for p, s in optimizer.state.items()],
+        "optimizer_attributes": {k: id(v) for k, v in vars(optimizer).items()},
+        "step_hooks": (list(optimizer._optimizer_step_pre_hooks), list(optimizer._optimizer_step_post_hooks)),
+        "rng": (random.getstate(), plain_numpy(np.random.get_state()), bytes_of(torch.get_rng_state())),
+        "generator": generator_of(loader),
+        "scaler": None if setup.scaler is None else plain(setup.scaler.state_dict()),
+    }
+
+
+def bytes_of(tensor):
+    if isinstance(tensor, torch.nn.parameter.UninitializedTensorMixin):
+        return "uninitialized"
+    if not isinstance(tensor, torch.Tensor):
+        return repr(tensor)
+    if tensor.is_quantized:
+        return bytes_of(tensor.int_repr())
+    return (
+        str(tensor.dtype),
+        tuple(tensor.shape),
+        tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes(),
+    )
+
+
+def plain(value):
+    if isinstance(value, torch.Tensor):
+        return bytes_of(value)
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value
+
+
+def plain_numpy(state):
+    return (state[0], state[1].tobytes(), *state[2:])
+
+
+def generator_of(loader):
+    generator = getattr(loader, "generator", None)
+    return None if generator is None else bytes_of(generator.get_state())
