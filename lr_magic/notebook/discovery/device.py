@@ -1,0 +1,47 @@
+"""Where the training runs: where the model is, unless the person says otherwise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from lr_magic.notebook.discovery.lookup import look_up
+from lr_magic.pure.errors import DiscoveryError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import nn
+
+    from lr_magic.notebook.discovery.request import DiscoveryRequest
+
+
+def device_of(model: nn.Module, request: DiscoveryRequest, namespace: Mapping[str, object]) -> torch.device:
+    """Return the device of the model's parameters; the one that was asked for must be the same.
+
+    Raises
+    ------
+    DiscoveryError
+        If the person asked for another device than the model is on: moving a model is theirs to do.
+    """
+    held = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    if request.device is None:
+        return held
+    asked = _parsed(request.device, namespace, request.magic)
+    if asked.type != held.type or asked.index not in {None, held.index}:
+        raise DiscoveryError(
+            f"The model is on {held}, not on {asked}; I do not move it, because the optimizer may hold its parameters. "
+            f"→ `{request.model or 'model'}.to({str(asked)!r})` first, or `%{request.magic}` without --device."
+        )
+    return held
+
+
+def _parsed(text: str, namespace: Mapping[str, object], magic: str) -> torch.device:
+    try:
+        return torch.device(text)
+    except (RuntimeError, ValueError):
+        value = look_up(text, namespace, option="--device", magic=magic)
+    if isinstance(value, (str, torch.device, int)):
+        return torch.device(value)
+    raise DiscoveryError(f"`{text}` is not a device. → `%{magic} --device cuda` or `--device cpu`.")

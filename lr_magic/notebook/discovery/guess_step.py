@@ -1,0 +1,166 @@
+"""The step told from the objects alone: every reading of batch and loss is tried, and two that work are a question."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from lr_magic.notebook.discovery import questions
+from lr_magic.notebook.discovery.attempts import Failure, attempt_loss, why_not_a_loss
+from lr_magic.notebook.discovery.batch_items import reach
+from lr_magic.notebook.discovery.forward_signature import ForwardSignature, is_target, signature_of
+from lr_magic.notebook.discovery.identity import unwrapped
+from lr_magic.notebook.discovery.input_readings import missing_parameter, tiers_of_readings
+from lr_magic.notebook.discovery.input_trials import Fed, feed
+from lr_magic.notebook.discovery.loss_reading import LossReading
+from lr_magic.notebook.discovery.loss_readings import Valued, criterion_readings, default_readings, own_reading
+from lr_magic.notebook.discovery.why_no_loss import why_no_loss
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import nn
+
+    from lr_magic.notebook.discovery.candidates import Candidate
+    from lr_magic.notebook.discovery.expressions import Expression
+    from lr_magic.notebook.discovery.input_reading import InputReading
+    from lr_magic.notebook.discovery.loss_candidates import LossCandidate
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What the step is told from."""
+
+    model: Candidate
+    parameters: Sequence[torch.Tensor]
+    batches: Sequence[Any]
+    criteria: Sequence[LossCandidate]
+    unusable: Sequence[str]
+    magic: str
+    expression: Expression | None = None
+    failures: list[Failure] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Guess:
+    """An input reading and a loss reading that work together."""
+
+    inputs: InputReading
+    valued: Valued
+
+
+def guess_step(situation: Situation) -> Guess:
+    """Find the one reading that works on the trial batches.
+
+    Raises
+    ------
+    DiscoveryError
+        Where none works, or several do and differ.
+    """
+    model, batch = unwrapped(situation.model.value), situation.batches[0]
+    signature = signature_of(model)
+    if (parameter := missing_parameter(batch, signature)) is not None:
+        raise questions.missing_input(situation.model.name, parameter, batch, situation.magic)
+    fed: list[Fed] = []
+    for tier in tiers_of_readings(batch, signature):
+        results = [feed(model, reading, batch) for reading in tier]
+        situation.failures.extend(result for result in results if isinstance(result, Failure))
+        accepted = [result for result in results if isinstance(result, Fed)]
+        fed += accepted
+        if working := _working(situation, signature, accepted):
+            return _the_one(working, situation)
+    if not fed:
+        failed = situation.failures
+        reason = failed[0].reason if failed else "no part of it fits the parameters of forward."
+        raise questions.no_input_reading(situation.model.name, batch, reason, situation.magic)
+    raise why_no_loss(situation, fed[0].output, fed[0].inputs.target_of(batch))
+
+
+def _working(situation: Situation, signature: ForwardSignature, accepted: Sequence[Fed]) -> list[Guess]:
+    """Pair every accepted reading with the losses that it allows, in the order own, criterion, default."""
+    if (expression := situation.expression) is not None:
+        return _sound([g for f in accepted for g in _by_expression(expression, situation, f)], situation)
+    own = _sound([Guess(f.inputs, v) for f in accepted for v in _own(signature, f)], situation)
+    by_criterion = _sound([Guess(f.inputs, v) for f in accepted for v in _by_criterion(situation, f)], situation)
+    if own or by_criterion:
+        # Both can be meant: a weighted criterion on the logits of a model that also computes a loss.
+        return [*own[:1], *by_criterion]
+    if situation.unusable or situation.criteria:
+        return []
+    return _sound([Guess(f.inputs, v) for f in accepted for v in _by_default(situation, f)], situation)
+
+
+def _by_expression(expression: Expression, situation: Situation, fed: Fed) -> list[Guess]:
+    batch = situation.batches[0]
+    loss = attempt_loss(lambda: expression(fed.output, fed.inputs.target_of(batch), batch))
+    if isinstance(loss, torch.Tensor):
+        return [Guess(fed.inputs, Valued(LossReading(expression.text, expression.text, expression), loss))]
+    situation.failures.append(loss if isinstance(loss, Failure) else Failure(f"it gives {type(loss).__name__}"))
+    return []
+
+
+def _own(signature: ForwardSignature, fed: Fed) -> list[Valued]:
+    given = [*signature.names[: len(fed.inputs.args)], *(name for name, _ in fed.inputs.kwargs)]
+    return own_reading(fed.output, was_given_target=any(is_target(name) for name in given))
+
+
+def _by_criterion(situation: Situation, fed: Fed) -> list[Valued]:
+    return criterion_readings(fed.output, _target(situation, fed), situation.criteria)
+
+
+def _by_default(situation: Situation, fed: Fed) -> list[Valued]:
+    return default_readings(fed.output, _target(situation, fed))
+
+
+def _target(situation: Situation, fed: Fed) -> Any:  # noqa: ANN401 - any part of any batch
+    """Return what the output is compared with; a target that went into forward can be meant as well."""
+    batch = situation.batches[0]
+    given = next((path for name, path in fed.inputs.kwargs if is_target(name)), None)
+    return fed.inputs.target_of(batch) if given is None else reach(batch, given)
+
+
+def _sound(guesses: Sequence[Guess], situation: Situation) -> list[Guess]:
+    """Keep the guesses whose loss can be trained on, on every trial batch."""
+    sound = []
+    for guess in guesses:
+        reason = why_not_a_loss(guess.valued.loss, situation.parameters)
+        if reason is None and _holds_on_the_rest(guess, situation):
+            sound.append(guess)
+        elif reason is not None:
+            situation.failures.append(Failure(f"{guess.valued.reading.name}: {reason}"))
+    return sound
+
+
+def _holds_on_the_rest(guess: Guess, situation: Situation) -> bool:
+    """Tell whether the other trial batches give a finite loss too: one batch may fit by chance."""
+    model = unwrapped(situation.model.value)
+    for batch in situation.batches[1:]:
+        with torch.no_grad():
+            value = attempt_loss(partial(_loss_of, guess, model, batch))
+        if isinstance(value, Failure) or not bool(torch.isfinite(value)):
+            return False
+    return True
+
+
+def _loss_of(guess: Guess, model: nn.Module, batch: object) -> torch.Tensor:
+    return guess.valued.reading.loss(guess.inputs.feed(model, batch), guess.inputs.target_of(batch), batch)
+
+
+def _the_one(working: list[Guess], situation: Situation) -> Guess:
+    first, *others = working
+    differing = [other for other in others if not other.valued.agrees_with(first.valued)]
+    if not differing:
+        return first
+    names = list(dict.fromkeys(g.valued.reading.answer for g in working))
+    if len(names) > 1:
+        raise questions.several_losses(names, situation.magic)
+    calls = [_spelled(g, situation) for g in (first, differing[0])]
+    raise questions.no_loss(f"Two readings of the batch work and differ: {' or '.join(calls)}.", situation.magic)
+
+
+def _spelled(guess: Guess, situation: Situation) -> str:
+    batch = situation.batches[0]
+    return f"`{guess.valued.reading.name}` of {guess.inputs.spelled(situation.model.name, batch)}"

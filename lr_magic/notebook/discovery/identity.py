@@ -1,0 +1,48 @@
+"""Which module holds which parameters: everything here goes by identity, nothing by name or equality."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import torch
+
+    from lr_magic.notebook.discovery.candidates import Candidate
+
+
+def parameter_ids(module: nn.Module) -> set[int]:
+    """Identities of a module's parameters."""
+    return {id(parameter) for parameter in module.parameters()}
+
+
+def optimized(optimizer: torch.optim.Optimizer) -> list[torch.Tensor]:
+    """Tensors that an optimizer updates."""
+    return [tensor for group in optimizer.param_groups for tensor in group["params"]]
+
+
+def roots(models: Iterable[Candidate]) -> list[Candidate]:
+    """Candidates that are not part of another one, by the modules they contain."""
+    listed = list(models)
+    contained = {id(m.value): {id(inner) for inner in m.value.modules()} for m in listed}
+    return [
+        m
+        for m in listed
+        if not any(id(m.value) in contained[id(other.value)] for other in listed if other.value is not m.value)
+    ]
+
+
+def unwrapped(model: nn.Module) -> nn.Module:
+    """Look through ``torch.compile`` and ``DataParallel``: the module whose forward the person wrote."""
+    inner: Any = model
+    while True:
+        for attribute in ("_orig_mod", "module"):
+            held = inner.__dict__.get("_modules", {}).get(attribute)
+            if isinstance(held, nn.Module) and type(inner).__module__.startswith("torch."):
+                inner = held
+                break
+        else:
+            return inner  # type: ignore[no-any-return]

@@ -1,0 +1,100 @@
+"""Which loader is trained on, and which one is for validation; data that was held out is never trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import Dataset
+
+from lr_magic.notebook.discovery import questions
+from lr_magic.notebook.discovery.candidates import Candidate
+from lr_magic.notebook.discovery.describe import length_of
+from lr_magic.notebook.discovery.lookup import look_up
+from lr_magic.notebook.discovery.words import Split, split_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from lr_magic.notebook.discovery.candidates import Candidates
+    from lr_magic.notebook.discovery.cell_history import CellHistory
+    from lr_magic.notebook.discovery.request import DiscoveryRequest
+
+_NOT_LOADERS = (str, bytes, torch.Tensor, np.ndarray, nn.Module, type)
+
+
+def asked_loader(
+    text: str, option: str, namespace: Mapping[str, object], candidates: Candidates, magic: str
+) -> Candidate:
+    """Look up the loader that the person named; refuses what is not one."""
+    value = look_up(text, namespace, option=option, magic=magic)
+    if isinstance(value, Iterator):
+        loader = next((c.name for c in candidates.loaders if split_of(c.name) is Split.TRAIN), None)
+        raise questions.live_iterator(text, magic, loader)
+    # A map-style data set can be iterated too, but yields samples, not batches.
+    if not isinstance(value, Iterable) or isinstance(value, (*_NOT_LOADERS, Dataset)):
+        raise questions.not_a("a loader that yields batches", text, value, f"{option} NAME", magic)
+    return checked(Candidate(value, (text,)), magic)
+
+
+def checked(loader: Candidate, magic: str) -> Candidate:
+    """Refuse a loader that yields nothing or that can be gone through once only."""
+    if length_of(loader.value) == 0:
+        raise questions.empty_loader(loader.name, magic)
+    return loader
+
+
+def train_loader(
+    candidates: Candidates, request: DiscoveryRequest, namespace: Mapping[str, object], history: CellHistory
+) -> Candidate | None:
+    """Choose the training loader: named train, the latest of them; else the latest that no word keeps apart.
+
+    None where the notebook has no loader at all.
+    """
+    if request.train is not None:
+        return asked_loader(request.train, "--train", namespace, candidates, request.magic)
+    if not candidates.loaders:
+        if trained := [c for c in candidates.iterators if split_of(c.name) is Split.TRAIN]:
+            raise questions.live_iterator(trained[0].name, request.magic)
+        return None
+    for split in (Split.TRAIN, Split.UNLABELLED):
+        if fitting := [c for c in candidates.loaders if _promises(c, split)]:
+            return checked(_latest(fitting, history, request.magic), request.magic)
+    raise questions.only_held_out([c.name for c in candidates.loaders], request.magic)
+
+
+def valid_loader(
+    candidates: Candidates, request: DiscoveryRequest, namespace: Mapping[str, object], history: CellHistory
+) -> Candidate | None:
+    """Choose the validation loader by its name; data called test is only offered, never taken."""
+    if request.valid is not None:
+        return asked_loader(request.valid, "--valid", namespace, candidates, request.magic)
+    named = [c for c in candidates.loaders if _promises(c, Split.VALID) and length_of(c.value) != 0]
+    return max(named, key=lambda c: history.last_assignment(c.name), default=None)
+
+
+def test_loader(candidates: Candidates) -> Candidate | None:
+    """Return data called test, to be offered for validation where there is no other."""
+    return next((c for c in reversed(candidates.loaders) if _promises(c, Split.TEST)), None)
+
+
+def _promises(loader: Candidate, split: Split) -> bool:
+    splits = {split_of(name) for name in loader.names}
+    held_out = splits & {Split.VALID, Split.TEST}
+    if split is Split.TRAIN:
+        return Split.TRAIN in splits and not held_out
+    if split is Split.UNLABELLED:
+        return splits == {Split.UNLABELLED}
+    return split in splits
+
+
+def _latest(loaders: Sequence[Candidate], history: CellHistory, magic: str) -> Candidate:
+    moments = {c.name: history.last_assignment(c.name) for c in loaders}
+    newest = max(moments.values())
+    latest = [c for c in loaders if moments[c.name] == newest]
+    if len(latest) > 1:
+        raise questions.several_loaders([c.name for c in latest], magic)
+    return latest[0]

@@ -1,0 +1,115 @@
+"""Loss functions of the notebook: by type first, by name only among callables of two arguments."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+from lr_magic.notebook.discovery.loss_kind import bare, is_torch_loss
+from lr_magic.notebook.discovery.words import Split, sounds_like_target, split_of, words_of
+
+if TYPE_CHECKING:
+    from lr_magic.notebook.discovery.candidates import Candidate, Candidates
+
+_LOSS_WORDS = frozenset({"criterion", "crit", "cost", "objective", "elbo", "nll", "bce", "mse", "mae", "rmse", "dice"})
+_NOT_A_LOSS = frozenset(
+    {"plot", "show", "print", "draw", "save", "eval", "evaluate", "estimate", "test", "valid", "val"}
+)
+_ARGUMENT_WORDS = frozenset(
+    ["model", "net", "network", "loader", "dataloader", "device", "optimizer", "criterion", "fn", "func", "batch"]
+)
+_FOREIGN = frozenset({"sklearn", "numpy", "scipy", "matplotlib", "pandas", "torchmetrics", "keras", "tensorflow"})
+
+
+@dataclass(frozen=True)
+class LossCandidate:
+    """A callable that may be the loss; ``is_swapped`` where its parameters say that the target comes first."""
+
+    candidate: Candidate
+    is_swapped: bool = False
+
+    @property
+    def name(self) -> str:
+        """How the person calls it."""
+        return self.candidate.name
+
+    def __call__(self, output: Any, target: Any) -> Any:  # noqa: ANN401 - a loss takes anything
+        """Apply the loss."""
+        return self.candidate.value(target, output) if self.is_swapped else self.candidate.value(output, target)
+
+
+def loss_candidates(candidates: Candidates) -> list[LossCandidate]:
+    """Return every callable ``(output, target)`` that may be the training loss; those for validation are left out."""
+    found = [c for c in (*candidates.parameterless, *candidates.functions) if _is_loss(c)]
+    trained = [c for c in found if not all(split_of(n) in {Split.VALID, Split.TEST} for n in c.names)]
+    return [LossCandidate(c, _target_comes_first(c.value)) for c in (trained or found)]
+
+
+def sounds_like_loss(name: str) -> bool:
+    """Tell whether a name is like ``loss_fn``, ``focal_loss``, ``criterion``; not like ``plot_loss``.
+
+    >>> sounds_like_loss("calc_loss_batch"), sounds_like_loss("plot_losses")
+    (True, False)
+    """
+    words = words_of(name)
+    return not (_NOT_A_LOSS & set(words)) and any(w in _LOSS_WORDS or w.startswith("loss") for w in words)
+
+
+def unusable_losses(candidates: Candidates, usable: list[LossCandidate]) -> list[str]:
+    """Return the names of callables that sound like a loss but take something else than ``(output, target)``."""
+    known = {id(loss.candidate.value) for loss in usable}
+    listed = [c for c in (*candidates.parameterless, *candidates.functions) if id(c.value) not in known]
+    return [c.name for c in listed if _is_own(c.value) and any(sounds_like_loss(n) for n in c.names)]
+
+
+def _is_loss(candidate: Candidate) -> bool:
+    value = candidate.value
+    if is_torch_loss(value):
+        return True
+    if isinstance(value, nn.Module) and type(value).__module__.startswith("torch.nn"):
+        return False
+    by_class = isinstance(value, nn.Module) and sounds_like_loss(type(value).__name__)
+    sounds = by_class or any(sounds_like_loss(name) for name in candidate.names)
+    return sounds and _is_own(value) and _takes_output_and_target(value)
+
+
+def _is_own(value: object) -> bool:
+    module = getattr(value, "__module__", None) or type(value).__module__
+    return module.split(".")[0] not in _FOREIGN
+
+
+def _takes_output_and_target(value: object) -> bool:
+    parameters = required_parameters(value)
+    return (
+        parameters is not None
+        and len(parameters) == 2
+        and not any(_ARGUMENT_WORDS & set(words_of(name)) for name in parameters)
+    )
+
+
+def required_parameters(value: Any) -> list[str] | None:  # noqa: ANN401 - any callable
+    """Return the names of the parameters that a callable must be given; None where it cannot be told."""
+    called = type(value).forward if isinstance(value, nn.Module) else bare(value)
+    try:
+        parameters = list(inspect.signature(called).parameters.values())
+    except (TypeError, ValueError):
+        return None
+    parameters = parameters[1:] if isinstance(value, nn.Module) else parameters
+    return [p.name for p in parameters if p.default is p.empty and p.kind not in {p.VAR_POSITIONAL, p.VAR_KEYWORD}]
+
+
+def _target_comes_first(value: object) -> bool:
+    """Tell whether it is ``def loss(y_true, y_pred)``: the parameters say it, and torch's own losses never do."""
+    names = None if is_torch_loss(value) else required_parameters(value)
+    if names is None or len(names) != 2:
+        return False
+    first, second = (_is_target_name(name) for name in names)
+    return first and not second
+
+
+def _is_target_name(name: str) -> bool:
+    predicted = {"pred", "preds", "prediction", "predictions", "hat", "predicted", "output", "outputs", "logits"}
+    return sounds_like_target(name) and not predicted & set(words_of(name))

@@ -1,0 +1,38 @@
+"""What was chosen before the step: model, optimizer, loaders, device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+    from lr_magic.notebook.discovery.candidates import Candidate
+    from lr_magic.notebook.discovery.wiring import Wiring
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything of a setup but its step.
+
+    Attributes
+    ----------
+    wiring
+        Model and optimizer as the notebook names them.
+    optimizer
+        The optimizer itself, or the default one.
+    train, valid
+        Loaders; `valid` may be None.
+    device
+        Where the batches go.
+    offered
+        Data called test that is not used, but could be asked for.
+    """
+
+    wiring: Wiring
+    optimizer: torch.optim.Optimizer
+    train: Candidate
+    valid: Candidate | None
+    device: torch.device
+    offered: Candidate | None = None

@@ -1,0 +1,136 @@
+"""What is asked where the notebook does not say: one or two lines, ending in the command that answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lr_magic.notebook.discovery.describe import describe_batch, describe_params, describe_value
+from lr_magic.pure.errors import DiscoveryError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lr_magic.notebook.discovery.candidates import Candidate
+
+
+def _listed(names: Sequence[str], limit: int = 5) -> str:
+    return ", ".join(f"`{name}`" for name in names[:limit]) + (", …" if len(names) > limit else "")
+
+
+def no_model(magic: str) -> DiscoveryError:
+    """E1: nothing to train is visible."""
+    return DiscoveryError(
+        "I see no nn.Module with parameters in this notebook (a model made inside a function does not count).\n"
+        f"→ `%%{magic}` above your training cell, or `%{magic} MODEL`."
+    )
+
+
+def several_models(names: Sequence[str], magic: str) -> DiscoveryError:
+    """E2: several models and no optimizer that tells which one is trained; `names` most recent first."""
+    return DiscoveryError(
+        f"There is no optimizer yet, and several models could be trained: {_listed(names, 7)}.\n"
+        f"→ `%{magic} {names[0]}` (uses AdamW), or make the optimizer first."
+    )
+
+
+def several_optimizers(pairs: Sequence[tuple[str, str]], magic: str) -> DiscoveryError:
+    """E3: several optimizers that train different things; a sweep moves one at a time."""
+    shown = ", ".join(f"`{optimizer}` → `{model}`" for optimizer, model in pairs)
+    return DiscoveryError(
+        f"There are several optimizers: {shown}. A sweep moves the rate of one.\n"
+        f"→ `%{magic} --optimizer {pairs[0][0]}`, or `%%{magic} --optimizer {pairs[0][0]}` above your training cell."
+    )
+
+
+def no_train_loader(magic: str) -> DiscoveryError:
+    """E4: no data to train on is visible."""
+    return DiscoveryError(
+        "I see no training loader in this notebook (one made inside a function does not count).\n"
+        f"→ `%{magic} --train NAME`, or `%%{magic}` above your training cell."
+    )
+
+
+def only_held_out(names: Sequence[str], magic: str) -> DiscoveryError:
+    """E4: what there is looks like validation or test data."""
+    verb = "looks" if len(names) == 1 else "look"
+    return DiscoveryError(
+        f"Every loader I see, {_listed(names)}, {verb} like validation or test data, and I do not train on that.\n"
+        f"→ `%{magic} --train NAME`."
+    )
+
+
+def several_loaders(names: Sequence[str], magic: str) -> DiscoveryError:
+    """Several loaders, and neither a name nor the cells tell which one is trained on."""
+    return DiscoveryError(
+        f"Several loaders could be the training data: {_listed(names)}. → `%{magic} --train {names[0]}`."
+    )
+
+
+def live_iterator(name: str, magic: str, loader: str | None = None) -> DiscoveryError:
+    """E9: a one-shot iterator; it is never drawn from."""
+    return DiscoveryError(
+        f"`{name}` is an iterator that can be gone through once, and may be exhausted; I did not touch it. "
+        f"→ `%{magic} --train {loader or 'LOADER'}`, the loader it comes from."
+    )
+
+
+def empty_loader(name: str, magic: str) -> DiscoveryError:
+    """Report a loader that yields nothing."""
+    return DiscoveryError(
+        f"`{name}` has length 0: it yields no batch (is the data set smaller than a batch, with drop_last?). "
+        f"→ `%{magic} --train NAME`."
+    )
+
+
+def not_a(expected: str, text: str, value: object, option: str, magic: str) -> DiscoveryError:
+    """Refuse an object of the wrong kind, saying what it is."""
+    return DiscoveryError(
+        f"`{text}` is {describe_value(value)}, not {expected}. → `%{magic} {option}` with {expected}."
+    )
+
+
+def optimizer_of_other_model(
+    optimizer: str, model: str, owner: str | None, magic: str, *, own: str | None
+) -> DiscoveryError:
+    """Refuse an optimizer that holds no parameter of the model; `own` is the model's own optimizer, if there is one."""
+    trains = f"it trains `{owner}`" if owner else "it holds other tensors"
+    way_out = f"`%{magic} {model} --optimizer {own}`" if own else f"`%{magic} {owner}`" if owner else f"`%%{magic}`"
+    return DiscoveryError(f"`{optimizer}` holds no parameter of `{model}`: {trains}. → {way_out}.")
+
+
+def optimizer_of_no_module(optimizer: Candidate, magic: str) -> DiscoveryError:
+    """E8: the optimizer updates tensors that belong to no module of the notebook."""
+    return DiscoveryError(
+        f"`{optimizer.name}` holds {describe_params(optimizer.value)}, which is not the parameters of one module "
+        f"of the notebook. → `%%{magic}` above your training cell."
+    )
+
+
+def missing_input(model: str, parameter: str, batch: object, magic: str) -> DiscoveryError:
+    """E5: forward needs something that the batch does not hold."""
+    return DiscoveryError(
+        f"`{model}.forward` needs `{parameter}`, which is not in the batch {describe_batch(batch)}; your loop seems "
+        f"to make it.\n→ `%%{magic} for batch in LOADER` with your step below it (it assigns `loss`)."
+    )
+
+
+def no_input_reading(model: str, batch: object, reason: str, magic: str) -> DiscoveryError:
+    """E5: no way of feeding the batch to the model works."""
+    return DiscoveryError(
+        f"I cannot tell how `{model}` takes the batch {describe_batch(batch)}: {reason}\n"
+        f"→ `%%{magic} for batch in LOADER` with your step below it (it assigns `loss`)."
+    )
+
+
+def no_loss(situation: str, magic: str, example: str = "F.cross_entropy(out, y)") -> DiscoveryError:
+    """E6, E7: the loss cannot be told."""
+    return DiscoveryError(
+        f'{situation}\n→ `%{magic} --loss "{example}"`, or `%%{magic} for batch in LOADER` with your step below it.'
+    )
+
+
+def several_losses(names: Sequence[str], magic: str) -> DiscoveryError:
+    """Several losses fit and give different values."""
+    return DiscoveryError(
+        f"Several losses fit and give different values: {_listed(names)}. → `%{magic} --loss {names[0]}`."
+    )

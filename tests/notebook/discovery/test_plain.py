@@ -1,0 +1,193 @@
+"""The plain notebook: one model, its optimizer, a loader, a criterion; and what is refused in one line."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from lr_magic.notebook.discovery.report import report_lines
+
+IMPORTS = """
+import torch, torch.nn as nn, torch.nn.functional as F
+from torch.utils.data import DataLoader, TensorDataset
+"""
+DATA = """
+X, Y = torch.randn(48, 4), torch.randint(0, 3, (48,))
+train_loader = DataLoader(TensorDataset(X, Y), batch_size=8, shuffle=True)
+"""
+MODEL = """
+model = nn.Sequential(nn.Linear(4, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.2), nn.Linear(16, 3))
+"""
+OPTIMIZER = "optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)"
+CRITERION = "criterion = nn.CrossEntropyLoss()"
+STEP = "x, y = batch; loss = criterion(model(x), y)"
+
+
+@pytest.fixture
+def plain(notebook):
+    return notebook(IMPORTS, DATA, MODEL, CRITERION, OPTIMIZER)
+
+
+def test_finds_all_four_and_leaves_no_trace(plain):
+    found = plain.find()
+    assert found.setup.model is plain["model"]
+    assert found.setup.optimizer is plain["optimizer"]
+    assert found.setup.train_loader is plain["train_loader"]
+    assert found.setup.valid_loader is None
+    plain.check_loss(found, STEP)
+
+
+def test_says_what_it_found(plain):
+    found = plain.find()
+    roles = {finding.role: finding for finding in found.findings}
+    assert roles["model"].name == "model"
+    assert roles["optimizer"].description == "SGD, 1 group, lr 0.1"
+    assert roles["train"].description == "6 batches of 8"
+    assert "criterion" in roles["step"].description
+    assert not any(finding.is_guess for finding in found.findings)
+    assert all(len(line) < 120 for line in report_lines(found.findings))
+
+
+def test_names_do_not_matter(notebook):
+    book = notebook(IMPORTS, DATA.replace("train_loader", "stuff"), MODEL.replace("model", "gadget"))
+    book.run("thing = nn.CrossEntropyLoss()\nmover = torch.optim.Adam(gadget.parameters())")
+    found = book.find()
+    assert found.setup.model is book["gadget"]
+    book.check_loss(found, "x, y = batch; loss = thing(gadget(x), y)")
+
+
+def test_takes_what_is_typed(plain):
+    plain.run("other = nn.Linear(4, 3)\nother_optimizer = torch.optim.Adam(other.parameters())")
+    plain.run(
+        "small = DataLoader(TensorDataset(X[:8], Y[:8]), batch_size=4)\nweighted = nn.CrossEntropyLoss(torch.rand(3))"
+    )
+    found = plain.find(model="model", optimizer="optimizer", train="small", loss="weighted", valid="train_loader")
+    assert found.setup.optimizer is plain["optimizer"]
+    assert found.setup.train_loader is plain["small"]
+    assert found.setup.valid_loader is plain["train_loader"]
+    plain.check_loss(found, "x, y = batch; loss = weighted(model(x), y)")
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "F.cross_entropy(out, y) + 0.1 * model[0].weight.abs().sum()",
+        "F.cross_entropy(out, batch[1]) + 0.1 * model[0].weight.abs().sum()",
+        "lambda a, b: F.cross_entropy(a, b) + 0.1 * model[0].weight.abs().sum()",
+    ],
+)
+def test_the_loss_can_be_an_expression(plain, loss):
+    found = plain.find(loss=loss)
+    step = "x, y = batch; loss = criterion(model(x), y) + 0.1 * model[0].weight.abs().sum()"
+    plain.check_loss(found, step)
+
+
+def test_metrics_are_followed(plain):
+    found = plain.find(metrics=("(out.argmax(1) == y).float().mean()",))
+    x, y = next(iter(plain["train_loader"]))
+    metrics = found.setup.compute_loss((x, y)).metrics
+    assert list(metrics) == ["(out.argmax(1) == y).float().mean()"]
+    assert 0 <= float(metrics["(out.argmax(1) == y).float().mean()"]) <= 1
+
+
+def test_options_are_passed_on(plain):
+    setup = plain.find(accumulate=2, clip_norm=1.0, amp="bf16").setup
+    assert (setup.accumulate, setup.clip_norm, setup.amp) == (2, 1.0, "bf16")
+
+
+def test_a_default_optimizer_is_announced_and_stays_out_of_the_notebook(notebook):
+    book = notebook(IMPORTS, DATA, MODEL, CRITERION)
+    found = book.find()
+    assert isinstance(found.setup.optimizer, torch.optim.AdamW)
+    finding = next(f for f in found.findings if f.role == "optimizer")
+    assert finding.is_guess
+    assert "AdamW" in finding.description
+
+
+def test_no_model(notebook):
+    assert "no nn.Module" in notebook(IMPORTS, DATA, CRITERION).refusal()
+
+
+def test_two_models_without_an_optimizer(notebook):
+    book = notebook(IMPORTS, DATA, "first = nn.Linear(4, 3)", "second = nn.Linear(4, 3)")
+    text = book.refusal()
+    assert text.endswith("→ `%lr_find second` (uses AdamW), or make the optimizer first.")
+    assert book.find(model="first", loss="F.cross_entropy").setup.model is book["first"]
+
+
+def test_the_calling_magic_is_in_the_way_out(notebook):
+    book = notebook(IMPORTS, DATA, "first = nn.Linear(4, 3)", "second = nn.Linear(4, 3)")
+    assert "%fit_one_cycle second" in book.refusal(magic="fit_one_cycle")
+
+
+def test_two_optimizers_of_two_models_made_together(notebook):
+    book = notebook(IMPORTS, DATA, "g, d = nn.Linear(4, 3), nn.Linear(4, 3)")
+    book.run("g_opt = torch.optim.Adam(g.parameters())\nd_opt = torch.optim.Adam(d.parameters())")
+    text = book.refusal()
+    assert "`g_opt` → `g`, `d_opt` → `d`" in text
+
+
+def test_no_loader(notebook):
+    assert "no training loader" in notebook(IMPORTS, MODEL, OPTIMIZER).refusal()
+
+
+def test_only_test_data(notebook):
+    book = notebook(IMPORTS, DATA.replace("train_loader", "test_loader"), MODEL, OPTIMIZER)
+    assert "`test_loader`, looks like validation or test data" in book.refusal()
+
+
+def test_optimizer_of_another_model(plain):
+    plain.run("other = nn.Linear(4, 3)")
+    text = plain.refusal(model="other", optimizer="optimizer")
+    assert "`optimizer` holds no parameter of `other`: it trains `model`" in text
+
+
+def test_an_iterator_is_not_touched(plain):
+    plain.run("dataiter = iter(train_loader)\nfirst = next(dataiter)")
+    text = plain.refusal(train="dataiter")
+    assert "did not touch it" in text
+    assert text.endswith("→ `%lr_find --train train_loader`, the loader it comes from.")
+    assert len(list(plain["dataiter"])) == 5
+
+
+def test_a_generator_function_result_is_not_touched(notebook):
+    book = notebook(IMPORTS, MODEL, CRITERION, OPTIMIZER)
+    book.run("def batches():\n    yield torch.randn(8, 4), torch.randint(0, 3, (8,))\ntrain_batches = batches()")
+    assert "can be gone through once" in book.refusal()
+    assert len(list(book["train_batches"])) == 1
+
+
+def test_unknown_name_with_the_nearest(plain):
+    assert "`%lr_find --train train_loader`" in plain.refusal(train="trainloader")
+    assert "There is no `modle`" in plain.refusal(model="modle")
+    assert "`%lr_find --loss criterion`" in plain.refusal(loss="criterium")
+
+
+def test_a_model_that_is_none(plain):
+    assert "`X` is a tensor [48, 4] float32, not a model" in plain.refusal(model="X")
+    assert "`nn.Linear` is the class Linear, not an object of it" in plain.refusal(model="nn.Linear")
+
+
+def test_a_loader_of_length_0(notebook):
+    book = notebook(IMPORTS, MODEL, CRITERION, OPTIMIZER)
+    book.run("train_loader = DataLoader(TensorDataset(torch.randn(3, 4)), batch_size=8, drop_last=True)")
+    assert "`train_loader` has length 0" in book.refusal()
+
+
+def test_what_is_no_expression_or_raises(plain):
+    assert "is not an expression" in plain.refusal(train="train_loader for")
+    assert "ZeroDivisionError" in plain.refusal(train="1/0")
+
+
+def test_a_tensor_is_no_loader(plain):
+    assert "not a loader" in plain.refusal(train="X")
+
+
+def test_an_optimizer_that_is_none(plain):
+    assert "`model` is a Sequential, not a torch optimizer" in plain.refusal(optimizer="model")
+
+
+def test_optimizer_of_a_tensor(notebook):
+    book = notebook(IMPORTS, DATA, MODEL)
+    book.run("image = torch.rand(1, 3, 4, 4, requires_grad=True)\nopt = torch.optim.Adam([image])")
+    assert "`opt` holds [1, 3, 4, 4] float32, which is not the parameters of one module" in book.refusal()
