@@ -23,7 +23,7 @@ _RANGE = re.compile(r"^([^:\[\](){}]+):([^:\[\](){}]+)$")
 class CycleSettings:
     """The keyword arguments of `fit_one_cycle`, and where the peak comes from, in words."""
 
-    epochs: float | None
+    epochs: int | None
     steps: int | None
     max_lr: list[float]
     pct_start: float
@@ -65,7 +65,7 @@ def cycle_settings(
 
     max_lr, origin = _max_lr(options.max_lr, namespace)
     settings = CycleSettings(
-        epochs=None if options.steps else number("epochs"),
+        epochs=_epochs(options, defaults, namespace),
         steps=None if options.steps is None else whole_number(options.steps, namespace, "--steps"),
         max_lr=peak_lrs(max_lr, num_groups),
         pct_start=number("pct_start"),
@@ -79,12 +79,18 @@ def cycle_settings(
     return settings
 
 
+def _epochs(options: Namespace, defaults: Any, namespace: Mapping[str, Any]) -> int | None:  # noqa: ANN401 - traits
+    if options.steps is not None:
+        return None
+    return int(defaults.epochs) if options.epochs is None else whole_number(options.epochs, namespace, "EPOCHS")
+
+
 def _check(settings: CycleSettings) -> None:
     settings.schedule(total_steps=1)
     if settings.steps is not None and settings.steps < 1:
         raise SettingError(f"--steps must be at least 1; got {settings.steps}.")
-    if settings.epochs is not None and not settings.epochs > 0:
-        raise SettingError(f"EPOCHS must be above 0; got {settings.epochs:g}.")
+    if settings.epochs is not None and settings.epochs < 1:
+        raise SettingError(f"EPOCHS must be at least 1; got {settings.epochs}.")
 
 
 def _max_lr(text: str | None, namespace: Mapping[str, Any]) -> tuple[object, str]:

@@ -45,7 +45,7 @@ class LiveFit:
     """
 
     def __init__(
-        self, schedule: OneCycle, num_epochs: float | None, control: RunControl, *, has_momentum: bool
+        self, schedule: OneCycle, num_epochs: int | None, control: RunControl, *, has_momentum: bool
     ) -> None:
         self.figure = FitFigure(schedule, has_momentum=has_momentum)
         self.buttons = RunButtons(control)
@@ -132,5 +132,4 @@ class LiveFit:
     def _epoch_text(self) -> str:
         if self._num_epochs is None:
             return ""
-        current = min(len(self._epochs) + 1, max(int(-(-self._num_epochs // 1)), 1))
-        return f"epoch {current} of {self._num_epochs:g}"
+        return f"epoch {min(len(self._epochs) + 1, self._num_epochs)} of {self._num_epochs}"

@@ -32,7 +32,7 @@ class LrMagics(Magics):  # type: ignore[misc]
     num_steps = Int(100, min=1, help="Number of learning rates in a sweep.").tag(config=True)
     batches_per_lr = Int(1, min=1, help="Batches run at each learning rate of a sweep.").tag(config=True)
     divergence_factor = Float(4.0, min=0, help="How far above its fall the loss may rise in a sweep.").tag(config=True)
-    epochs = Float(1.0, min=0, help="Number of epochs of a one-cycle training.").tag(config=True)
+    epochs = Int(1, min=1, help="Number of epochs of a one-cycle training.").tag(config=True)
     pct_start = Float(0.3, min=0, max=1, help="Fraction of a cycle spent in warm-up.").tag(config=True)
     div_factor = Float(25.0, help="The initial lr is the peak lr divided by this.").tag(config=True)
     final_div_factor = Float(1e4, help="The final lr is the initial lr divided by this.").tag(config=True)

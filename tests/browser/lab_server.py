@@ -7,8 +7,12 @@ import os
 import re
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
+from threading import Thread
 from typing import TYPE_CHECKING
+from urllib.error import URLError
+from urllib.request import urlopen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,13 +57,27 @@ def _address(process: subprocess.Popen[bytes], log) -> str:
         match = re.search(rb"http://127\.0\.0\.1:(\d+)/", line)
         if match:
             _drain_in_background(process, log)
-            return f"http://127.0.0.1:{match.group(1).decode()}"
+            address = f"http://127.0.0.1:{match.group(1).decode()}"
+            _wait_until_answering(f"{address}/api?token=letmein")
+            return address
     raise RuntimeError("the Jupyter server ended before it said its address; see server.log")
 
 
-def _drain_in_background(process: subprocess.Popen[bytes], log) -> None:
-    from threading import Thread
+def _wait_until_answering(url: str) -> None:
+    """The address is printed a moment before the server listens."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            urlopen(url).close()
+        except URLError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
 
+
+def _drain_in_background(process: subprocess.Popen[bytes], log) -> None:
     def drain() -> None:
         for line in process.stdout or ():
             if not log.closed:
