@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
+
+from lr_magic.notebook.body import split_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,40 +78,9 @@ def parse(magic: Decorated, line: str) -> tuple[Namespace, str | None]:
     UsageError
         For an unknown option or a missing value.
     """
-    options_text, for_clause = split_for_clause(line)
+    options_text, for_clause = split_line(line)
     options = parse_argstring(magic, options_text)
     return Namespace(**{name: _unquoted(value) for name, value in vars(options).items()}), for_clause
-
-
-def split_for_clause(line: str) -> tuple[str, str | None]:
-    """Split off the ``for … in …`` that ends the line of a cell magic.
-
-    Examples
-    --------
-    >>> split_for_clause("--num-steps 50 for images, labels in train_loader")
-    ('--num-steps 50', 'for images, labels in train_loader')
-    >>> split_for_clause("model")
-    ('model', None)
-    """
-    start = _start_of_for(line)
-    return (line.strip(), None) if start is None else (line[:start].strip(), line[start:].strip().rstrip(":"))
-
-
-def _start_of_for(line: str) -> int | None:
-    """Position of the first word `for` outside of quotes and brackets."""
-    depth, quote = 0, ""
-    for match in re.finditer(r"""['"]|[([{]|[)\]}]|(?<!\S)for(?=\s)""", line):
-        token = match.group()
-        if quote:
-            quote = "" if token == quote else quote
-        elif token in "'\"":
-            quote = token
-        elif token == "for":
-            if depth == 0:
-                return match.start()
-        else:
-            depth += 1 if token in "([{" else -1
-    return None
 
 
 def _unquoted(value: object) -> object:

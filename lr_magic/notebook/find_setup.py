@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from lr_magic.notebook.body import cell_source, setup_from_body
 from lr_magic.notebook.discovery import Discovered, DiscoveryRequest, discover
 from lr_magic.notebook.values import real_number, whole_number
 
@@ -12,6 +14,25 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from IPython.core.interactiveshell import InteractiveShell
+
+
+@dataclass(frozen=True)
+class TypedMagic:
+    """A magic as it was typed.
+
+    Attributes
+    ----------
+    line
+        The rest of the magic's line.
+    for_clause
+        ``for images, labels in train_loader`` at the end of the line, or None.
+    body
+        The rest of the cell, or None for a line magic.
+    """
+
+    line: str
+    for_clause: str | None
+    body: str | None
 
 
 def discovery_request(options: Namespace, namespace: Mapping[str, Any], magic: str) -> DiscoveryRequest:
@@ -31,9 +52,21 @@ def discovery_request(options: Namespace, namespace: Mapping[str, Any], magic: s
     )
 
 
-def find_setup(shell: InteractiveShell, request: DiscoveryRequest) -> Discovered:
-    """Find what the notebook wants to train (the line form)."""
-    return discover(shell.user_ns, request, cell_history(shell))
+def find_setup(
+    shell: InteractiveShell, request: DiscoveryRequest, typed: TypedMagic
+) -> Discovered:
+    """Find what the notebook wants to train: in the notebook's names, or in the body of the cell."""
+    if typed.body is None:
+        return discover(shell.user_ns, request, cell_history(shell))
+    return setup_from_body(
+        typed.for_clause,
+        typed.body,
+        shell.user_ns,
+        request=request,
+        history=cell_history(shell),
+        source=cell_source(shell, request.magic, typed.line, typed.body),
+        transform=shell.transform_cell,
+    )
 
 
 def cell_history(shell: InteractiveShell) -> list[str]:

@@ -11,7 +11,7 @@ from traitlets import Float, Int
 
 from lr_magic.notebook.arguments import cycle_arguments, parse, sweep_arguments
 from lr_magic.notebook.cycle_settings import cycle_settings
-from lr_magic.notebook.find_setup import discovery_request, find_setup
+from lr_magic.notebook.find_setup import TypedMagic, discovery_request, find_setup
 from lr_magic.notebook.runs import run_one_cycle, run_range_test
 from lr_magic.notebook.sweep_settings import sweep_settings
 from lr_magic.pure.errors import LrMagicError
@@ -55,7 +55,7 @@ class LrMagics(Magics):  # type: ignore[misc]
             options, for_clause = parse(self.lr_find, line)
             settings = sweep_settings(options, self, namespace)
             request = discovery_request(options, namespace, magic="lr_find")
-            found = find_setup(self.shell, request)
+            found = find_setup(self.shell, request, TypedMagic(line, for_clause, cell))
             return run_range_test(self.shell, found, settings, is_live=not options.no_live)
 
     @cycle_arguments
@@ -70,7 +70,7 @@ class LrMagics(Magics):  # type: ignore[misc]
             namespace = self.shell.user_ns
             options, for_clause = parse(self.fit_one_cycle, line)
             request = discovery_request(options, namespace, magic="fit_one_cycle")
-            found = find_setup(self.shell, request)
+            found = find_setup(self.shell, request, TypedMagic(line, for_clause, cell))
             settings = cycle_settings(options, self, namespace, len(found.setup.optimizer.param_groups))
             return run_one_cycle(self.shell, found, settings, is_live=not options.no_live)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from lr_magic.notebook.cycle_settings import CycleSettings
     from lr_magic.notebook.discovery import Discovered
-    from lr_magic.notebook.sweep_settings import SweepSettings
+    from lr_magic.training.sweep import SweepSettings
     from lr_magic.pure.fit_history import FitHistory
     from lr_magic.pure.range_test_result import RangeTestResult
 

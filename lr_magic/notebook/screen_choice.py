@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from lr_magic.notebook.cycle_settings import CycleSettings
     from lr_magic.notebook.discovery import Discovered
-    from lr_magic.notebook.sweep_settings import SweepSettings
+    from lr_magic.training.sweep import SweepSettings
     from lr_magic.pure.finding import Finding
 
 
@@ -58,10 +58,11 @@ def range_test_screen(
     """Open the screen of a range test."""
     if not is_live:
         return QuietScreen(findings)
+    num_steps = settings.num_steps if settings.seconds is None else None
     if not is_kernel(shell):
-        return TerminalRangeTest(findings, settings.num_steps)
+        return TerminalRangeTest(findings, num_steps)
     live = LiveRangeTest(
-        settings.start_lr, settings.end_lr, settings.num_steps, control, is_linear=settings.linear
+        settings.start_lr, settings.end_lr, num_steps, control, is_linear=settings.linear
     )
     return NotebookRangeTest(findings, live)
 
