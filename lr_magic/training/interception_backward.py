@@ -48,7 +48,7 @@ def backward_intercepted(handle: Callable[[BackwardCall], None]) -> Iterator[Non
         as_tuple = (tensors,) if isinstance(tensors, torch.Tensor) else tuple(tensors)
         handle(BackwardCall(as_tuple, arguments, options, real))
 
-    torch.autograd.backward = intercepted  # type: ignore[assignment]
+    torch.autograd.backward = intercepted
     try:
         yield
     finally:

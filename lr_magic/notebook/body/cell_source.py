@@ -43,7 +43,7 @@ def local_source(line: str, body: str) -> CellSource:
 
 
 def _typed_cell(shell: Any, body: str) -> str | None:  # noqa: ANN401 - IPython is untyped
-    """The running cell as it was typed (other magics above it, blank lines first), or None if it is not kept."""
+    """Return the running cell as it was typed (other magics above it, blank lines first), or None if it is not kept."""
     history = getattr(shell, "history_manager", None)
     typed = history.input_hist_raw[-1] if history is not None and history.input_hist_raw else ""
     return typed if body.strip() and body.strip("\n") in typed else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from lr_magic.notebook.body.clause import ForClause
 
 _PROGRESS_BARS = ("tqdm", "fastprogress", "rich.progress", "alive_progress")
-_SAME_LENGTH = {enumerate, iter, list, tuple, reversed}
+_SAME_LENGTH = (enumerate, iter, list, tuple, reversed)
 
 
 class ClauseLoop:
@@ -29,6 +30,10 @@ class ClauseLoop:
     ----------
     loaders
         The objects of the notebook that the clause draws from.
+    touched
+        Further objects that a pass may change; whoever restores a loader walks through them too.
+    has_ended_early
+        Asked after each item whether the body left the loop.
     """
 
     def __init__(self, code: CodeType, namespace: dict[str, Any], loaders: list[Any], length: int | None) -> None:
@@ -36,7 +41,13 @@ class ClauseLoop:
         self._namespace = namespace
         self._length = length
         self.loaders = loaders
+        self.touched: tuple[Any, ...] = ()
         self.has_ended_early: Callable[[], bool] = lambda: False
+
+    @property
+    def batch_size(self) -> int | None:
+        """That of the first loader, where it has one."""
+        return next((loader.batch_size for loader in self.loaders if hasattr(loader, "batch_size")), None)
 
     def __iter__(self) -> Iterator[Any]:
         for item in eval(self._code, self._namespace):  # noqa: S307 - the person's own expression, in their notebook
@@ -63,6 +74,34 @@ def clause_loop(clause: ForClause, source: CellSource, namespace: dict[str, Any]
     loaders = _loaders_in(iterable, namespace, magic)
     code = compile_iterable(iterable, source)
     return ClauseLoop(code, namespace, loaders, _length(iterable, namespace))
+
+
+def validation_loop(
+    clause: ForClause, valid_name: str, source: CellSource, namespace: dict[str, Any]
+) -> ClauseLoop | None:
+    """Loop over the validation loader as the clause loops over its own: ``enumerate(valid_loader)``.
+
+    None where the clause draws from several objects, so that it is not clear which one to replace.
+    """
+    iterable = _without_progress_bar(clause.iterable, namespace)
+    loaders = [node for node in _outermost_objects(iterable) if _is_loopable(value_of(node, namespace))]
+    if len(loaders) != 1:
+        return None
+    in_place = _Replace(loaders[0], ast.parse(valid_name, mode="eval").body)
+    replaced: ast.expr = in_place.visit(copy.deepcopy(iterable))
+    valid = eval(valid_name, namespace)  # noqa: S307 - a name of the notebook, or what the person typed
+    return ClauseLoop(compile_iterable(replaced, source), namespace, [valid], _length(replaced, namespace))
+
+
+class _Replace(ast.NodeTransformer):
+    """Put another expression where one stands, wherever it stands."""
+
+    def __init__(self, old: ast.expr, new: ast.expr) -> None:
+        self._old = ast.dump(old)
+        self._new = new
+
+    def visit(self, node: ast.AST) -> Any:  # noqa: ANN401 - as its base declares
+        return self._new if ast.dump(node) == self._old else self.generic_visit(node)
 
 
 def value_of(node: ast.expr, namespace: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any object of the notebook
@@ -105,9 +144,13 @@ def _loaders_in(iterable: ast.expr, namespace: Mapping[str, Any], magic: str) ->
                 f"`{ast.unparse(node)}` is a one-shot iterator; it was not touched. "
                 f"→ `%%{magic} for … in LOADER` with the loader itself"
             )
-        if hasattr(type(value), "__iter__") and not isinstance(value, (str, bytes)):
+        if _is_loopable(value):
             found.append(getattr(value, "iterable", value) if _is_progress_bar(type(value)) else value)
     return found
+
+
+def _is_loopable(value: object) -> bool:
+    return hasattr(type(value), "__iter__") and not isinstance(value, (str, bytes))
 
 
 def _outermost_objects(node: ast.expr) -> list[ast.expr]:
@@ -122,10 +165,12 @@ def _outermost_objects(node: ast.expr) -> list[ast.expr]:
 
 
 def _length(node: ast.expr, namespace: Mapping[str, Any]) -> int | None:
-    """Number of items of one pass; None where only looping would tell."""
+    """Count the items of one pass; None where only looping would tell."""
     if isinstance(node, ast.Call) and node.args:
         function = value_of(node.func, namespace)
-        if function in _SAME_LENGTH:
+        if function is range:
+            return len(eval(compile(ast.Expression(node), "<clause>", "eval"), dict(namespace)))  # noqa: S307 - as above
+        if any(function is known for known in _SAME_LENGTH):
             return _length(node.args[0], namespace)
         if function is zip:
             lengths = [_length(argument, namespace) for argument in node.args]

@@ -48,7 +48,7 @@ def _is_of(function: FunctionType, namespace: Mapping[str, Any]) -> bool:
 
 
 def _parts(code: CodeType) -> Iterator[CodeType]:
-    """The code itself and that of every function, lambda, class and comprehension in it."""
+    """Yield the code itself and that of every function, lambda, class and comprehension in it."""
     yield code
     for constant in code.co_consts:
         if isinstance(constant, CodeType):

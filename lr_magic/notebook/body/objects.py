@@ -66,7 +66,7 @@ def mentioned_names(code: CodeType, namespace: Mapping[str, Any]) -> list[str]:
 
 
 def unwrapped_optimizer(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
-    """The torch optimizer inside a wrapper (accelerate's, Fabric's): the one whose step changes the weights."""
+    """Return the torch optimizer inside a wrapper (accelerate's, Fabric's): the one whose step changes the weights."""
     inner = getattr(optimizer, "optimizer", None)
     return unwrapped_optimizer(inner) if isinstance(inner, torch.optim.Optimizer) else optimizer
 
@@ -136,7 +136,9 @@ class Together(nn.Module):
 
 
 def _can_change(value: object, namespace: Mapping[str, Any]) -> bool:
-    if isinstance(value, (nn.Module, torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler, torch.amp.GradScaler)):
+    if isinstance(
+        value, (nn.Module, torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler, torch.amp.GradScaler)
+    ):
         return True
     if isinstance(value, (torch.Tensor, torch.Generator)) or type(value) in _PLAIN_CONTAINERS:
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from lr_magic.pure.errors import DiscoveryError
@@ -63,11 +64,10 @@ def compile_step(clause: ForClause, statements: list[ast.stmt], source: CellSour
     return compile(ast.fix_missing_locations(tree), source.filename, "exec")
 
 
-def compile_iterable(clause: ForClause, iterable: ast.expr, source: CellSource) -> CodeType:
+def compile_iterable(iterable: ast.expr, source: CellSource) -> CodeType:
     """Compile the looped-over expression; an error in it points at the magic's line."""
     for node in ast.walk(iterable):
         _place(node, source.first_line - 1)
-    del clause
     return compile(ast.fix_missing_locations(ast.Expression(iterable)), source.filename, "eval")
 
 
@@ -79,10 +79,8 @@ def _place(node: ast.AST, line: int) -> None:
 
 def _first_readable(readings: Iterator[str], body: str, source: CellSource) -> list[ast.stmt]:
     for text in readings:
-        try:
+        with suppress(SyntaxError):
             return _statements(text, source)
-        except SyntaxError:
-            continue
     # none reads: the error of the text as it was typed is the one to show
     return _statements(_padded(body, source.first_line), source)
 
@@ -142,11 +140,19 @@ def _refuse_function_statements(statements: list[ast.stmt]) -> None:
 
 
 def own_nodes(statements: list[ast.stmt]) -> Iterator[ast.AST]:
-    """Every node of the body that is not inside a function or class of its own, in the order of the text."""
+    """Every node of the body that is not inside a function or class of its own, in the order in which they run."""
     scopes = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
     pending: list[ast.AST] = list(reversed(statements))
     while pending:
         node = pending.pop()
         yield node
         if not isinstance(node, scopes):
-            pending.extend(reversed(list(ast.iter_child_nodes(node))))
+            pending.extend(reversed(_in_order_of_running(node)))
+
+
+def _in_order_of_running(node: ast.AST) -> list[ast.AST]:
+    children = list(ast.iter_child_nodes(node))
+    value = getattr(node, "value", None)
+    if isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr)) and value is not None:
+        return [value, *(child for child in children if child is not value)]
+    return children

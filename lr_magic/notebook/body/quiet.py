@@ -32,7 +32,7 @@ def _displays_kept_back() -> Iterator[None]:
     from IPython.core.displaypub import CapturingDisplayPublisher  # noqa: PLC0415 - loaded where a shell runs
 
     publisher = shell.display_pub
-    shell.display_pub = CapturingDisplayPublisher()
+    shell.display_pub = CapturingDisplayPublisher()  # type: ignore[no-untyped-call]
     try:
         yield
     finally:
@@ -44,4 +44,4 @@ def _running_shell() -> Any:  # noqa: ANN401 - IPython is untyped
         return None
     from IPython import get_ipython  # noqa: PLC0415 - loaded where a shell runs
 
-    return get_ipython()  # type: ignore[no-untyped-call]
+    return get_ipython()

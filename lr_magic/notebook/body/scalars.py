@@ -12,28 +12,28 @@ from lr_magic.notebook.body.parsing import own_nodes
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from lr_magic.notebook.body.clause import ForClause
+
 LOSS = "loss"
 
 # Values read from a clock, a counter or the optimizer say nothing about the batch.
 _BOOKKEEPING = {"time", "perf_counter", "monotonic", "process_time", "get_last_lr", "get_lr", "param_groups"}
 
 
-def metric_names(statements: list[ast.stmt]) -> frozenset[str]:
+def metric_names(clause: ForClause, statements: list[ast.stmt]) -> frozenset[str]:
     """Names assigned in the body whose value comes from this batch alone.
 
-    Left out: the loss under the name ``loss``; running sums (``+=``, or a value that mentions its own name); constants;
-    clocks and learning rates; and whatever is computed from one of these.
+    Left out: the loss under the name ``loss``; running sums (a name that is read before the batch assigns it and then
+    added to); constants; clocks and learning rates; and whatever is computed from one of these.
     """
     values: dict[str, list[ast.expr]] = {}
-    bookkeeping = {LOSS}
     for node in own_nodes(statements):
-        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-            bookkeeping.add(node.target.id)
-        for target, value in _assignments(node):
-            values.setdefault(target, []).append(value)
-    bookkeeping |= {name for name, assigned in values.items() if any(_is_own_affair(name, v) for v in assigned)}
+        for name, value in _assignments(node):
+            values.setdefault(name, []).append(value)
+    bookkeeping = _running_sums(clause, statements, values) | {LOSS}
+    bookkeeping |= {name for name, assigned in values.items() if any(_is_bookkeeping(value) for value in assigned)}
     bookkeeping |= {name for name, assigned in values.items() if all(isinstance(v, ast.Constant) for v in assigned)}
-    return frozenset(values.keys() - _spread(bookkeeping, values))
+    return frozenset(values.keys() - _spread(bookkeeping, values) - _target_names(clause))
 
 
 def scalar_of(value: object) -> torch.Tensor | float | None:
@@ -48,9 +48,10 @@ def scalar_of(value: object) -> torch.Tensor | float | None:
     return None
 
 
-def is_the_loss(value: object, losses: Mapping[int, torch.Tensor]) -> bool:
-    """Tell whether a scalar is a tensor that backward was called on, under another name."""
-    return id(value) in losses
+def followed_scalars(values: dict[str, Any], losses: list[Any]) -> dict[str, Any]:
+    """Metrics among the values: scalars that are not the loss under another name."""
+    found = {name: scalar_of(value) for name, value in values.items() if not any(value is loss for loss in losses)}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _assignments(node: ast.AST) -> list[tuple[str, ast.expr]]:
@@ -69,9 +70,27 @@ def _names(target: ast.expr) -> list[str]:
     return [target.id] if isinstance(target, ast.Name) else []
 
 
-def _is_own_affair(name: str, value: ast.expr) -> bool:
-    mentioned = _mentioned(value)
-    return name in mentioned or bool(mentioned & _BOOKKEEPING) or _is_copy_of_loss(value)
+def _target_names(clause: ForClause) -> set[str]:
+    return {node.id for node in ast.walk(clause.target) if isinstance(node, ast.Name)}
+
+
+def _running_sums(clause: ForClause, statements: list[ast.stmt], values: Mapping[str, list[ast.expr]]) -> set[str]:
+    """Names added to from batch to batch: `total += x`, `total = total + x`, `mean = 0.9 * mean + 0.1 * x`."""
+    added_to = {
+        n for n, assigned in values.items() if any(isinstance(v, ast.BinOp) and n in _mentioned(v) for v in assigned)
+    }
+    is_read_first: dict[str, bool] = dict.fromkeys(_target_names(clause), False)
+    for node in own_nodes(statements):
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            added_to.add(node.target.id)
+            is_read_first.setdefault(node.target.id, True)
+        if isinstance(node, ast.Name):
+            is_read_first.setdefault(node.id, isinstance(node.ctx, ast.Load))
+    return {name for name in added_to if is_read_first.get(name, False)}
+
+
+def _is_bookkeeping(value: ast.expr) -> bool:
+    return bool(_mentioned(value) & _BOOKKEEPING) or _is_copy_of_loss(value)
 
 
 def _is_copy_of_loss(value: ast.expr) -> bool:

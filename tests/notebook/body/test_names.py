@@ -62,6 +62,12 @@ def carried(namespace, *names):
     return CarriedNames(namespace, frozenset(names))
 
 
+def run_in(names, body):
+    with names.in_place():
+        exec(body, names.namespace)
+    names.namespace.pop("__builtins__", None)
+
+
 def test_new_names_last_from_batch_to_batch_and_are_not_left_behind():
     notebook = {"kept": 1}
     names = carried(notebook, "hidden")
@@ -93,11 +99,11 @@ def test_a_deleted_name_is_there_again_afterwards():
 
 
 def test_names_are_put_back_whatever_ends_the_batch():
-    notebook = {"x": 1}
-    with pytest.raises(KeyboardInterrupt), carried(notebook, "x", "y").in_place():
-        notebook.update(x=2, y=3)
-        raise KeyboardInterrupt
-    assert notebook == {"x": 1}
+    notebook = {"x": 1, "__builtins__": __builtins__}
+    names = carried(notebook, "x", "y")
+    with pytest.raises(KeyboardInterrupt):
+        run_in(names, "x, y = 2, 3\nraise KeyboardInterrupt")
+    assert (notebook["x"], "y" in notebook) == (1, False)
 
 
 def test_forgetting_begins_with_the_notebooks_values_again():

@@ -41,7 +41,9 @@ def test_a_comment_may_stand_further_left_or_right_than_the_code():
     assert len(parse_body("# one step\n        x = 1\n# two\n        y = 2\n", SOURCE)) == 2
 
 
-@pytest.mark.parametrize("body", ["x = 1\n\ny = 1\n", "\n\nx = 1\n", "        # note\n        x = 1\n\n        y = 2\n"])
+@pytest.mark.parametrize(
+    "body", ["x = 1\n\ny = 1\n", "\n\nx = 1\n", "        # note\n        x = 1\n\n        y = 2\n"]
+)
 def test_lines_keep_their_numbers(body):
     typed = [number for number, line in enumerate(body.splitlines(), start=2) if "=" in line]
     assert [statement.lineno for statement in parse_body(body, SOURCE)] == typed
@@ -63,7 +65,9 @@ def test_an_empty_body_is_refused(body):
         parse_body(body, SOURCE)
 
 
-@pytest.mark.parametrize(("body", "word"), [("return loss", "return"), ("if x:\n  yield x", "yield"), ("await f()", "await")])
+@pytest.mark.parametrize(
+    ("body", "word"), [("return loss", "return"), ("if x:\n  yield x", "yield"), ("await f()", "await")]
+)
 def test_statements_of_a_function_are_refused(body, word):
     with pytest.raises(DiscoveryError, match=f"`{word}` on line"):
         parse_body(body, SOURCE)

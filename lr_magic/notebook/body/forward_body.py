@@ -1,0 +1,74 @@
+"""The body as a forward pass: every updating call left out, as validation needs it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+from lr_magic.notebook.body.loss_check import checked_loss
+from lr_magic.notebook.body.quiet import quiet
+from lr_magic.notebook.body.scalars import followed_scalars
+from lr_magic.pure.errors import DiscoveryError
+from lr_magic.training.interception_backward import backward_intercepted
+from lr_magic.training.interception_methods import gradients_aside, nothing, replaced
+from lr_magic.training.setup import BatchOutcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import nn
+
+    from lr_magic.notebook.body.body_run import BodyRun
+    from lr_magic.notebook.body.training_body import TrainingBody
+    from lr_magic.training.interception_backward import BackwardCall
+
+
+class ForwardBody:
+    """`compute_loss` of a setup: the same body with every updating call left out, as validation needs it."""
+
+    def __init__(self, run: BodyRun, model: nn.Module, left_out: list[tuple[Any, str]], training: TrainingBody) -> None:
+        self._run = run
+        self._model = model
+        self._left_out = [(value, name, nothing) for value, name in left_out]
+        self._training = training
+
+    def __call__(self, batch: Any) -> BatchOutcome:  # noqa: ANN401 - a batch may be anything
+        """Loss and metrics of a batch; nothing is updated."""
+        losses: list[torch.Tensor] = []
+        with quiet(), replaced(self._left_out), gradients_aside(self._model), _backward_noted(losses), no_step():
+            loss, metrics = self._run.run(batch)
+        followed = followed_scalars(metrics, [*losses, loss])
+        if not losses:
+            return BatchOutcome(checked_loss(loss, self._run.body.magic), followed)
+        # a share of the step's loss, where the body divides by the batches of a step
+        total = torch.stack([piece.reshape(()) for piece in losses]).sum() * self._training.batches_per_step
+        return BatchOutcome(total, followed)
+
+
+@contextmanager
+def _backward_noted(losses: list[torch.Tensor]) -> Iterator[None]:
+    def note(call: BackwardCall) -> None:
+        losses.extend(tensor.detach() for tensor in call.tensors)
+
+    with backward_intercepted(note):
+        yield
+
+
+@contextmanager
+def no_step() -> Iterator[None]:
+    """Refuse the step of an optimizer that nobody knew of: validation data must never train anything."""
+
+    def refuse(optimizer: torch.optim.Optimizer, *_: Any) -> None:  # noqa: ANN401 - torch's hook
+        raise DiscoveryError(
+            f"The body steps a {type(optimizer).__name__} that is made or kept where it cannot be left out, so the "
+            "validation data would have been trained on. → run without --valid, or name the optimizer in the notebook"
+        )
+
+    handle = register_optimizer_step_pre_hook(refuse)
+    try:
+        yield
+    finally:
+        handle.remove()

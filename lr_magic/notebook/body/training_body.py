@@ -1,0 +1,103 @@
+"""The body as a training step: its updates are the engine's, and a step's loss is what it stepped on."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from lr_magic.notebook.body.loss_check import checked_loss
+from lr_magic.notebook.body.quiet import quiet
+from lr_magic.notebook.body.scalars import followed_scalars
+from lr_magic.pure.errors import DiscoveryError
+from lr_magic.training.interception_methods import nothing, replaced
+from lr_magic.training.setup import BatchOutcome
+
+if TYPE_CHECKING:
+    from lr_magic.notebook.body.body_run import BodyRun
+    from lr_magic.training.interception_update import UpdateCalls
+    from lr_magic.training.step import Update
+
+# So many batches in a row without a loss mean that there will never be one.
+_MOST_PASSED_OVER = 1000
+
+
+class TrainingBody:
+    """`train_batch` of a setup: the body, its backward and step calls handed to the engine.
+
+    Parameters
+    ----------
+    run
+        The body.
+    calls
+        Hands its updates on.
+    left_out
+        Calls that are not made: (object, name) pairs of its schedulers.
+    is_quiet
+        Its prints stay off the screen.
+    """
+
+    def __init__(self, run: BodyRun, calls: UpdateCalls, left_out: list[tuple[Any, str]], *, is_quiet: bool) -> None:
+        self._run = run
+        self._calls = calls
+        self._left_out = [(value, name, nothing) for value, name in left_out]
+        self._is_quiet = is_quiet
+        self._told: list[torch.Tensor] = []
+        self._pieces: list[torch.Tensor] = []
+        self._num_passed_over = 0
+        self.batches_per_step = 1
+
+    def __call__(self, batch: Any, update: Update) -> BatchOutcome | None:  # noqa: ANN401 - a batch may be anything
+        """Run the body on a batch; None where it passes the batch over."""
+        with ExitStack() as stack:
+            if self._is_quiet:
+                stack.enter_context(quiet())
+            stack.enter_context(replaced(self._left_out))
+            stack.enter_context(self._calls.handed_to(update))
+            loss, metrics = self._run.run(batch)
+        return self._outcome(loss, metrics, update)
+
+    def _outcome(self, loss: Any, metrics: dict[str, Any], update: Update) -> BatchOutcome | None:  # noqa: ANN401
+        calls = self._calls
+        if calls.has_zeroed:
+            self._pieces.clear()
+        if not calls.losses and self._run.body.goes_backward:
+            self._pass_over()
+            return None
+        if calls.has_skipped_step and not calls.has_stepped:
+            update.has_stepped = True
+        self._num_passed_over = 0
+        followed = followed_scalars(metrics, [*calls.losses, loss])
+        if not calls.losses:
+            return BatchOutcome(checked_loss(loss, self._run.body.magic), followed)
+        return BatchOutcome(self._told_loss(update), followed)
+
+    def _pass_over(self) -> None:
+        self._num_passed_over += 1
+        if self._num_passed_over > _MOST_PASSED_OVER:
+            raise DiscoveryError(
+                f"The body left {_MOST_PASSED_OVER} batches in a row before its `backward`: nothing is ever trained. "
+                "→ look at what its `continue` or `break` depends on"
+            )
+
+    def _told_loss(self, update: Update) -> torch.Tensor:
+        """Loss of this batch such that the mean over the batches of a step is the sum of the pieces that it stepped on.
+
+        A step's pieces are usually shares (``loss / 4``), and the engine tells the mean over a step's batches.
+        """
+        batch_loss = torch.stack([piece.reshape(()) for piece in self._calls.losses]).sum()
+        self._pieces.append(batch_loss)
+        if not update.has_stepped:
+            self._told.append(batch_loss)
+            return batch_loss
+        number = len(self._told) + 1
+        told = batch_loss if number == 1 else number * torch.stack(self._pieces).sum() - torch.stack(self._told).sum()
+        self.batches_per_step = number
+        self._told, self._pieces = [], []
+        return told
+
+    def forget(self) -> None:
+        """Begin anew, with the notebook's own values and no step under way."""
+        self._run.forget()
+        self._told, self._pieces = [], []
