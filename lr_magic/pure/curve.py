@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lr_magic.pure.errors import NoSuggestionError, SettingError
+from lr_magic.pure.local_lines import local_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,8 +44,8 @@ class Curve:
     @cached_property
     def noise(self) -> float:
         """Standard deviation of a single loss around its neighbours, before the lowest point; robust."""
-        before = self.losses[self.log_lrs <= self.grid[self.lowest]]
-        losses = before if before.size >= 5 else self.losses[:5]
+        num_before = max(5, int(np.searchsorted(self.log_lrs, self.grid[self.lowest], "right")))
+        losses = self.losses[:num_before]
         bends = (losses[1:-1] - 0.5 * (losses[:-2] + losses[2:])) / math.sqrt(1.5)
         return float(1.4826 * np.median(np.abs(bends)))
 
@@ -74,15 +75,64 @@ class Curve:
         """Whether the fall is more than noise: four standard deviations, as it is the largest of some forty."""
         return self.fall > 4 * float(self.level_noise[self.lowest]) and self.fall > 1e-9 * abs(self.start_level)
 
+    @cached_property
+    def may_fall(self) -> bool:
+        """Whether a fall hides in the noise: over some decade the mean is lower than at the start, by three errors."""
+        before = self.losses[self.log_lrs <= self.worse_from]
+        num_averaged = min(round(self.points_per_decade), before.size // 2)
+        if num_averaged < 4:
+            return False
+        means = np.convolve(before, np.full(num_averaged, 1 / num_averaged), "valid")
+        deviation = float(np.std(before)) * math.sqrt(2 / num_averaged)
+        return bool(means[0] - means.min() > 3 * deviation)
+
+    @property
+    def jumps_at_once(self) -> bool:
+        """Whether the very first step throws the loss up to where it never comes back from."""
+        first = float(self.losses[0])
+        jump = float(np.median(self.losses[1:6])) - first
+        return jump > max(6 * self.noise, 0.5 * self.fall) and float(self.level.min()) > first - 0.1 * jump
+
+    @property
+    def points_per_decade(self) -> float:
+        """Density of the sweep."""
+        return (self.log_lrs.size - 1) / float(np.ptp(self.log_lrs))
+
     @property
     def rises(self) -> bool:
         """Whether the rise after the lowest point is more than noise."""
         rise = self.level[self.lowest :] - self.level[self.lowest]
         return bool((rise > 4 * self.level_noise[self.lowest :] + 1e-9 * abs(self.start_level)).any())
 
+    @cached_property
+    def worse_from(self) -> float:
+        """Log10 of the rate from which on the level stays above its lowest point, by more than noise."""
+        margin = np.maximum(0.1 * max(self.fall, 0.0), 2 * self.level_noise)
+        below = np.flatnonzero(self.level <= self.level[self.lowest] + margin)
+        return float(self.grid[below[-1]])
+
+    @cached_property
+    def steepest_at(self) -> float:
+        """Log10 of the rate where the level falls most per decade, up to its lowest point."""
+        slopes = np.gradient(self.level, self.grid)
+        # Before a tenth of the fall is done a slope is noise, the more so at the very end.
+        first = min(int(np.searchsorted(self.grid, self.fallen_at(0.1))), self.lowest)
+        return float(self.grid[first + int(np.argmin(slopes[first : self.lowest + 1]))])
+
     def lr_at(self, index: int) -> float:
         """Learning rate of a point of the grid."""
         return float(10 ** self.grid[index])
+
+    def fallen_at(self, share: float) -> float:
+        """Log10 of the rate from which on, up to the lowest point, at least this share of the fall is done."""
+        is_above = self.level[: self.lowest + 1] > self.start_level - share * self.fall
+        above = np.flatnonzero(is_above)
+        return float(self.grid[min(above[-1] + 1, self.lowest)]) if above.size else float(self.grid[0])
+
+    def risen_at(self, share: float) -> float | None:
+        """Log10 of the first rate past the lowest point at which this share of the fall is lost again, or None."""
+        after = self.level[self.lowest :] >= self.level[self.lowest] + share * self.fall
+        return float(self.grid[self.lowest + int(np.argmax(after))]) if after.any() else None
 
 
 def read_points(lrs: Sequence[float] | np.ndarray, losses: Sequence[float] | np.ndarray) -> Curve:
@@ -128,32 +178,16 @@ def _curve(log_lrs: np.ndarray, losses: np.ndarray) -> Curve:
         raise NoSuggestionError("All rates are the same; sweep over a range, for example from 1e-7 to 10.")
     grid = np.linspace(log_lrs.min(), log_lrs.max(), max(2, round(span / _GRID_STEP) + 1))
     bandwidth = max(_BANDWIDTH, 1.2 * span / (losses.size - 1))
-    level, noise_share = _local_lines(log_lrs, _capped(losses), grid, bandwidth)
-    return Curve(log_lrs, losses, grid, level, noise_share)
+    capped = _capped(losses)
+    level, noise_share = local_lines(log_lrs, capped, grid, bandwidth)
+    # At an end a line through a steep rise can overshoot to where no loss ever was.
+    return Curve(log_lrs, losses, grid, np.clip(level, capped.min(), capped.max()), noise_share)
 
 
 def _capped(losses: np.ndarray) -> np.ndarray:
     """Losses cut off well above where they began: how high a blow-up goes says nothing about the rest."""
-    start = float(np.median(losses[: max(3, losses.size // 5)]))
+    start = float(np.median(losses[:5]))
     lowest = float(np.sort(losses)[losses.size // 20])
-    spread = max(start - lowest, 1.5 * float(np.median(np.abs(np.diff(losses)))))
+    spread = max(start - lowest, 3 * float(np.median(np.abs(np.diff(losses[:10])))))
     capped: np.ndarray = np.minimum(losses, start + spread) if spread > 0 else losses
     return capped
-
-
-def _local_lines(
-    at: np.ndarray, values: np.ndarray, grid: np.ndarray, bandwidth: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Local linear regression (Fan and Gijbels 1996, eq. 2.3-2.4) of `values` at `at`, on the grid.
-
-    Returns
-    -------
-    (g,) fitted values, and (g,) their standard deviation where each value has standard deviation 1.
-    """
-    offsets = at[None, :] - grid[:, None]
-    kernel = np.exp(-0.5 * (offsets / bandwidth) ** 2)
-    s0, s1, s2 = ((kernel * offsets**power).sum(1) for power in range(3))
-    determinant = np.maximum(s0 * s2 - s1**2, 1e-12 * s0 * s2)
-    weights = kernel * (s2[:, None] - s1[:, None] * offsets) / determinant[:, None]
-    middle = float(np.median(values))
-    return middle + weights @ (values - middle), np.sqrt((weights**2).sum(1))

@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lr_magic.pure.curve import Curve, first_non_finite, read_points
 from lr_magic.pure.errors import NoSuggestionError
+from lr_magic.pure.situation import Situation, situation_of
 from lr_magic.pure.stop_reason import StopReason
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from lr_magic.pure.suggestion import Suggestion
 
-
-class Situation(str, Enum):
-    """What kind of curve it is."""
-
-    FALLS_CLEANLY = "falls_cleanly"
-    FLAT = "flat"
-    ALREADY_TRAINED = "already_trained"
-    TWO_VALLEYS = "two_valleys"
-    TOO_NOISY = "too_noisy"
-    STARTS_TOO_HIGH = "starts_too_high"
-    NEVER_DIVERGED = "never_diverged"
-    NON_FINITE = "non_finite"
-    TOO_SHORT = "too_short"
+__all__ = ["Reading", "Situation", "read_curve"]
 
 
 @dataclass(frozen=True)
@@ -65,84 +53,142 @@ def read_curve(
     ------
     SettingError
         If rates and losses do not fit together.
+
+    Examples
+    --------
+    >>> lrs = np.geomspace(1e-6, 10, 80)
+    >>> reading = read_curve(lrs, 2 - 1 / (1 + 1e-3 / lrs) + lrs**2)
+    >>> reading.situation.value
+    'falls_cleanly'
+    >>> reading.sentences[1]
+    'It falls fastest near 9.8e-4 and is lowest, 1.02, near 2.8e-2.'
     """
+    bad_step = first_non_finite(np.asarray(losses, dtype=np.float64))
     try:
         curve = read_points(lrs, losses)
     except NoSuggestionError as error:
-        return Reading(Situation.TOO_SHORT, (str(error),))
-    bad_step = first_non_finite(np.asarray(losses, dtype=np.float64))
-    situation = _situation(curve, stop_reason, bad_step)
-    sentences = [*_ADVICE[situation](curve, bad_step)]
-    if suggestion is not None:
-        sentences.append(f"A good peak rate is about {suggestion.lr:.2g}.")
+        return _too_short(str(error), stop_reason, bad_step)
+    situation = situation_of(curve, stop_reason, bad_step)
+    sentences = _SENTENCES[situation](curve)
+    if bad_step is not None:
+        sentences.append(_non_finite_sentence(bad_step))
+    if suggestion is not None and situation not in _WITHOUT_ADVICE_ON_RATE:
+        sentences.append(_advice(suggestion))
     return Reading(situation, tuple(sentences))
 
 
-def _situation(curve: Curve, stop_reason: StopReason | None, bad_step: int | None) -> Situation:
-    if not curve.falls:
-        if not curve.rises:
-            return Situation.FLAT
-        return Situation.STARTS_TOO_HIGH if curve.lowest < 0.2 * curve.grid.size else Situation.ALREADY_TRAINED
-    if bad_step is not None and not curve.rises:
-        return Situation.NON_FINITE
-    if not curve.rises and stop_reason is not StopReason.DIVERGED:
-        return Situation.NEVER_DIVERGED
-    return Situation.FALLS_CLEANLY
+def _too_short(reason: str, stop_reason: StopReason | None, bad_step: int | None) -> Reading:
+    if bad_step is not None:
+        remedy = "Start the sweep lower, and check the data for NaN." if bad_step else "Check the data and the loss."
+        return Reading(Situation.NON_FINITE, (_non_finite_sentence(bad_step), remedy))
+    if stop_reason is StopReason.DIVERGED:
+        first = "The loss blew up within the first steps: the sweep starts too high."
+        return Reading(Situation.STARTS_TOO_HIGH, (first, "Start it a hundred times lower."))
+    return Reading(Situation.TOO_SHORT, (reason, "A sweep of a hundred steps is usual."))
 
 
-def _falls_cleanly(curve: Curve, bad_step: int | None) -> list[str]:
-    del bad_step
+def _falls_cleanly(curve: Curve) -> list[str]:
+    return [_start(curve), _fall(curve), _rise(curve), *_noise(curve)]
+
+
+def _two_valleys(curve: Curve) -> list[str]:
+    bump = "In between the loss rises for a while and then falls again, a bump with a valley on either side."
+    advice = "The valley at the lower rates is the safer one; a second sweep shows whether the other is there again."
+    return [_start(curve), _fall(curve), bump, advice]
+
+
+def _flat(curve: Curve) -> list[str]:
+    low, high = (_number(curve.lr_at(i)) for i in (0, -1))
     return [
-        f"The loss falls from {curve.start_level:.3g} to {curve.level[curve.lowest]:.3g}, its lowest point.",
-        f"That is at a rate of {curve.lr_at(curve.lowest):.2g}.",
-        "Beyond that it rises again: those rates are too high.",
+        f"No rate between {low} and {high} moves the loss by more than its noise, {_number(curve.noise)} per batch.",
+        "Sweep to higher rates; if that does not help either, check that the parameters are trained at all.",
     ]
 
 
-def _flat(curve: Curve, bad_step: int | None) -> list[str]:
-    del bad_step
+def _too_noisy(curve: Curve) -> list[str]:
     return [
-        f"No rate between {curve.lr_at(0):.2g} and {curve.lr_at(-1):.2g} moves the loss by more than its noise.",
-        "Sweep to higher rates, or check that the model's parameters are trained at all.",
+        f"The loss scatters by {_number(curve.noise)} from batch to batch, and falls by only {_number(curve.fall)}.",
+        "That is too noisy to read a rate from: hold each rate for more batches, or use larger ones.",
     ]
 
 
-def _already_trained(curve: Curve, bad_step: int | None) -> list[str]:
-    del bad_step
+def _already_trained(curve: Curve) -> list[str]:
+    level, worse, noise = _number(curve.start_level), 10**curve.worse_from, _number(curve.noise)
     return [
-        f"The loss does not fall at any rate, and rises from about {curve.lr_at(curve.lowest):.2g} on.",
-        "A model that is already trained looks like this: take a rate ten times below the one where it gets worse.",
+        f"The loss stays near {level}, and from a rate of about {_number(worse)} on it gets worse.",
+        "A trained model looks like this: nothing is left to fall.",
+        f"To train it further, stay ten times below, near {_number(worse / 10)}.",
+        f"If it is not trained, its noise, {noise} per batch, hides the fall: hold each rate for more batches.",
     ]
 
 
-def _starts_too_high(curve: Curve, bad_step: int | None) -> list[str]:
-    del bad_step
+def _starts_too_high(curve: Curve) -> list[str]:
     return [
-        f"The loss rises from the first rate, {curve.lr_at(0):.2g}, on: the sweep starts too high.",
+        f"The loss rises from the first rate, {_number(curve.lr_at(0))}, on: the sweep starts too high.",
         "Start it a hundred times lower.",
     ]
 
 
-def _never_diverged(curve: Curve, bad_step: int | None) -> list[str]:
-    del bad_step
+def _never_diverged(curve: Curve) -> list[str]:
     return [
-        f"The loss falls from {curve.start_level:.3g} to {curve.level[curve.lowest]:.3g} and does not rise again.",
-        "Higher rates may be better still: sweep further to see where it blows up.",
+        _start(curve),
+        _fall(curve),
+        f"It does not rise again up to {_number(curve.lr_at(-1))}, so how high the rate may go is not known.",
+        "Sweep further to see where it blows up.",
     ]
 
 
-def _non_finite(curve: Curve, bad_step: int | None) -> list[str]:
-    return [
-        f"The loss falls from {curve.start_level:.3g} to {curve.level[curve.lowest]:.3g}.",
-        f"In step {bad_step} it became NaN or infinite, so higher rates say nothing.",
-    ]
+def _start(curve: Curve) -> str:
+    start, level = _number(10 ** curve.fallen_at(0.1)), _number(curve.start_level)
+    return f"Up to a rate of about {start} the loss stays near {level}: steps too small to matter."
 
 
-_ADVICE = {
+def _fall(curve: Curve) -> str:
+    steepest, lowest = _number(10**curve.steepest_at), _number(curve.lr_at(curve.lowest))
+    level = _number(float(curve.level[curve.lowest]))
+    return f"It falls fastest near {steepest} and is lowest, {level}, near {lowest}."
+
+
+def _rise(curve: Curve) -> str:
+    return (
+        f"From about {_number(10**curve.worse_from)} on it climbs: such steps overshoot, and what was learned is lost."
+    )
+
+
+def _noise(curve: Curve) -> list[str]:
+    share = curve.noise / curve.fall
+    return [f"Single batches scatter by {share:.0%} of the fall."] if share > 0.1 else []
+
+
+def _non_finite_sentence(bad_step: int) -> str:
+    return f"In step {bad_step} the loss became NaN or infinite; nothing after it is read."
+
+
+def _advice(suggestion: Suggestion) -> str:
+    text = f"A good peak rate is about {_number(suggestion.lr)}"
+    if suggestion.interval is None:
+        return text + "."
+    low, high = suggestion.interval
+    return f"{text} ({_number(low)} to {_number(high)}): below the lowest point, where the loss still falls safely."
+
+
+def _number(value: float) -> str:
+    """Two or three digits, small numbers as powers of ten: 0.00098 is 9.8e-4."""
+    if value == 0 or 0.1 <= abs(value) < 1e4:
+        return f"{value:.3g}"
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
+
+
+_WITHOUT_ADVICE_ON_RATE = {Situation.FLAT, Situation.ALREADY_TRAINED, Situation.STARTS_TOO_HIGH}
+
+_SENTENCES: dict[Situation, Callable[[Curve], list[str]]] = {
     Situation.FALLS_CLEANLY: _falls_cleanly,
+    Situation.TWO_VALLEYS: _two_valleys,
     Situation.FLAT: _flat,
+    Situation.TOO_NOISY: _too_noisy,
     Situation.ALREADY_TRAINED: _already_trained,
     Situation.STARTS_TOO_HIGH: _starts_too_high,
     Situation.NEVER_DIVERGED: _never_diverged,
-    Situation.NON_FINITE: _non_finite,
+    Situation.NON_FINITE: lambda curve: [_start(curve), _fall(curve)],
 }

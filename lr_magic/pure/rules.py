@@ -12,8 +12,7 @@ if TYPE_CHECKING:
 
 def steepest(curve: Curve) -> float:
     """Rate where the smoothed loss falls most per decade of the rate, up to its lowest point."""
-    slopes = np.gradient(curve.level, curve.grid)[: curve.lowest + 1]
-    return curve.lr_at(int(np.argmin(slopes)))
+    return float(10**curve.steepest_at)
 
 
 def minimum(curve: Curve) -> float:
@@ -22,16 +21,26 @@ def minimum(curve: Curve) -> float:
 
 
 def valley(curve: Curve) -> float:
-    """Middle of the longest descent of the smoothed loss, as fastai's rule of that name finds it.
-
-    The descent is the longest decreasing subsequence; its start is taken to be as many points before its end as it has
-    members, and the answer lies at 1/3 + 1/6 of it, both truncated to whole points.
-    """
+    """Middle of the longest descent of the smoothed loss, as fastai's rule of that name defines it."""
     return curve.lr_at(valley_index(curve.level))
 
 
 def valley_index(losses: np.ndarray) -> int:
-    """Index of the valley of an array of smoothed losses; see `valley`."""
+    """Index of the valley of smoothed losses: the middle of the longest decreasing subsequence.
+
+    The subsequence is taken to be contiguous: it starts as many points before its end as it has members, and the answer
+    lies at 1/3 + 1/6 of it, both truncated to whole points (fastai 2.8, ``callback/schedule.py``, as published).
+
+    Parameters
+    ----------
+    losses
+        (n,) smoothed losses, n >= 1.
+
+    Examples
+    --------
+    >>> valley_index(np.array([9.0, 9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 8.0]))
+    3
+    """
     lengths = np.ones(losses.size, dtype=np.int64)
     for i in range(1, losses.size):
         is_above = losses[:i] > losses[i]
@@ -39,9 +48,8 @@ def valley_index(losses: np.ndarray) -> int:
             lengths[i] = 1 + lengths[:i][is_above].max()
     end = int(np.argmax(lengths))
     descent = int(lengths[end])
-    start = end - descent
     # The start can lie one before the first point, as in the original: then the first point is meant.
-    return max(0, start + int(descent / 3) + int(descent / 6))
+    return max(0, end - descent + int(descent / 3) + int(descent / 6))
 
 
 def robust_minimum(curve: Curve) -> float:
