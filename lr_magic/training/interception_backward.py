@@ -29,7 +29,7 @@ class BackwardCall:
     _options: dict[str, Any]
     _real: BackwardFunction
 
-    def run(self, tensors: Any = None) -> None:  # noqa: ANN401 - torch takes a tensor or a sequence of them
+    def run(self, tensors: Any = None) -> None:
         """Run it with the person's own arguments (``retain_graph=True``, …), if need be on other tensors."""
         self._real(self.tensors if tensors is None else tensors, *self._arguments, **self._options)
 
@@ -44,7 +44,7 @@ def backward_intercepted(handle: Callable[[BackwardCall], None]) -> Iterator[Non
     """
     real = torch.autograd.backward
 
-    def intercepted(tensors: Any, *arguments: Any, **options: Any) -> None:  # noqa: ANN401 - torch's own signature
+    def intercepted(tensors: Any, *arguments: Any, **options: Any) -> None:
         as_tuple = (tensors,) if isinstance(tensors, torch.Tensor) else tuple(tensors)
         handle(BackwardCall(as_tuple, arguments, options, real))
 

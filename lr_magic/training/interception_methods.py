@@ -29,7 +29,7 @@ def replaced(methods: Iterable[tuple[Any, str, Callable[..., Any]]]) -> Iterator
                 attributes[name] = before
 
 
-def nothing(*_: Any, **__: Any) -> None:  # noqa: ANN401 - stands in for any method
+def nothing(*_: Any, **__: Any) -> None:
     """Stand in for a call that is left out."""
 
 

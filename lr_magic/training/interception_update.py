@@ -66,6 +66,10 @@ class UpdateCalls:
         with backward_intercepted(self._backward), replaced(methods):
             yield
 
+    def has_no_gradients(self) -> bool:
+        """Whether the optimizer's parameters hold no gradient at all."""
+        return all(p.grad is None for group in self._optimizer.param_groups for p in group["params"])
+
     def _backward(self, call: BackwardCall) -> None:
         if self._handed is not None:
             # the engine's own call inside `update.backward`: the person's arguments, the engine's (scaled) loss
@@ -84,8 +88,8 @@ class UpdateCalls:
             raise RuntimeError("no batch is being run")
         return self._update
 
-    def _step_by(self, real: Any) -> Any:  # noqa: ANN401 - stands in for any optimizer's method
-        def step(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401
+    def _step_by(self, real: Any) -> Any:
+        def step(*arguments: Any, **options: Any) -> Any:
             if self._is_stepping:
                 self._returned = real(*self._step_arguments[0], **self._step_arguments[1])
                 return self._returned
@@ -99,8 +103,8 @@ class UpdateCalls:
 
         return step
 
-    def _scale_by(self, real: Any) -> Any:  # noqa: ANN401
-        def scale(outputs: Any) -> Any:  # noqa: ANN401 - tensors, or any nesting of them
+    def _scale_by(self, real: Any) -> Any:
+        def scale(outputs: Any) -> Any:
             scaled = real(outputs)
             if isinstance(outputs, torch.Tensor):
                 # with the scaled tensor itself, so that no other can get its id meanwhile
@@ -109,8 +113,8 @@ class UpdateCalls:
 
         return scale
 
-    def _scaler_step_by(self, real: Any) -> Any:  # noqa: ANN401
-        def step(optimizer: Optimizer, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401
+    def _scaler_step_by(self, real: Any) -> Any:
+        def step(optimizer: Optimizer, *arguments: Any, **options: Any) -> Any:
             stepped_before, self.has_stepped = self.has_stepped, False
             result = real(optimizer, *arguments, **options)
             # gradients that overflowed: the scaler leaves the step out, and so must the engine
@@ -120,8 +124,8 @@ class UpdateCalls:
 
         return step
 
-    def _zero_by(self, real: Any) -> Any:  # noqa: ANN401
-        def zero_grad(*arguments: Any, **options: Any) -> None:  # noqa: ANN401
+    def _zero_by(self, real: Any) -> Any:
+        def zero_grad(*arguments: Any, **options: Any) -> None:
             if self._keeps_gradients:
                 return
             if not self.has_stepped:

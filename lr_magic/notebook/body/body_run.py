@@ -50,7 +50,7 @@ class BodyRun:
         self._names = names
         self.has_broken_off = False
 
-    def run(self, item: Any) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401 - a batch may be anything
+    def run(self, item: Any) -> tuple[Any, dict[str, Any]]:
         """Run the body on a batch; return its `loss` and its metrics, where this batch assigned them."""
         namespace = self._names.namespace
         with self._names.in_place():

@@ -23,7 +23,7 @@ class CellSource:
     first_line: int = 2
 
 
-def cell_source(shell: Any, magic: str, line: str, body: str) -> CellSource:  # noqa: ANN401 - IPython is untyped
+def cell_source(shell: Any, magic: str, line: str, body: str) -> CellSource:
     """Register the cell ``%%magic line`` + body with the shell, as the shell does with every cell it runs.
 
     Tracebacks then say ``Cell In[3], line 4`` and show that line as it was typed.
@@ -42,7 +42,7 @@ def local_source(line: str, body: str) -> CellSource:
     return CellSource(filename=filename, first_line=2)
 
 
-def _typed_cell(shell: Any, body: str) -> str | None:  # noqa: ANN401 - IPython is untyped
+def _typed_cell(shell: Any, body: str) -> str | None:
     """Return the running cell as it was typed (other magics above it, blank lines first), or None if it is not kept."""
     history = getattr(shell, "history_manager", None)
     typed = history.input_hist_raw[-1] if history is not None and history.input_hist_raw else ""

@@ -33,9 +33,12 @@ class ForwardBody:
         self._run = run
         self._model = model
         self._left_out = [(value, name, nothing) for value, name in left_out]
+        self._left_out += [
+            (value, "scale", _itself) for value, _ in left_out if isinstance(value, torch.amp.GradScaler)
+        ]
         self._training = training
 
-    def __call__(self, batch: Any) -> BatchOutcome:  # noqa: ANN401 - a batch may be anything
+    def __call__(self, batch: Any) -> BatchOutcome:
         """Loss and metrics of a batch; nothing is updated."""
         losses: list[torch.Tensor] = []
         with quiet(), replaced(self._left_out), gradients_aside(self._model), _backward_noted(losses), no_step():
@@ -46,6 +49,10 @@ class ForwardBody:
         # a share of the step's loss, where the body divides by the batches of a step
         total = torch.stack([piece.reshape(()) for piece in losses]).sum() * self._training.batches_per_step
         return BatchOutcome(total, followed)
+
+
+def _itself(loss: torch.Tensor) -> torch.Tensor:
+    return loss
 
 
 @contextmanager
@@ -61,7 +68,7 @@ def _backward_noted(losses: list[torch.Tensor]) -> Iterator[None]:
 def no_step() -> Iterator[None]:
     """Refuse the step of an optimizer that nobody knew of: validation data must never train anything."""
 
-    def refuse(optimizer: torch.optim.Optimizer, *_: Any) -> None:  # noqa: ANN401 - torch's hook
+    def refuse(optimizer: torch.optim.Optimizer, *_: Any) -> None:
         raise DiscoveryError(
             f"The body steps a {type(optimizer).__name__} that is made or kept where it cannot be left out, so the "
             "validation data would have been trained on. → run without --valid, or name the optimizer in the notebook"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from lr_magic.notebook.body.collected import put_back
 from lr_magic.notebook.body.parsing import compile_iterable
 from lr_magic.pure.errors import DiscoveryError
 
@@ -32,6 +34,8 @@ class ClauseLoop:
         The objects of the notebook that the clause draws from.
     touched
         Further objects that a pass may change; whoever restores a loader walks through them too.
+    is_put_back
+        A pass of its own puts them back at its end: what a body collects, it must not collect while validating.
     has_ended_early
         Asked after each item whether the body left the loop.
     """
@@ -42,6 +46,7 @@ class ClauseLoop:
         self._length = length
         self.loaders = loaders
         self.touched: tuple[Any, ...] = ()
+        self.is_put_back = False
         self.has_ended_early: Callable[[], bool] = lambda: False
 
     @property
@@ -50,6 +55,12 @@ class ClauseLoop:
         return next((loader.batch_size for loader in self.loaders if hasattr(loader, "batch_size")), None)
 
     def __iter__(self) -> Iterator[Any]:
+        with ExitStack() as stack:
+            if self.is_put_back:
+                stack.enter_context(put_back(self.touched))
+            yield from self._one_pass()
+
+    def _one_pass(self) -> Iterator[Any]:
         for item in eval(self._code, self._namespace):  # noqa: S307 - the person's own expression, in their notebook
             yield item
             # the body left by `break`: so ends the pass
@@ -100,11 +111,11 @@ class _Replace(ast.NodeTransformer):
         self._old = ast.dump(old)
         self._new = new
 
-    def visit(self, node: ast.AST) -> Any:  # noqa: ANN401 - as its base declares
+    def visit(self, node: ast.AST) -> Any:
         return self._new if ast.dump(node) == self._old else self.generic_visit(node)
 
 
-def value_of(node: ast.expr, namespace: Mapping[str, Any]) -> Any:  # noqa: ANN401 - any object of the notebook
+def value_of(node: ast.expr, namespace: Mapping[str, Any]) -> Any:
     """Evaluate a name, an attribute or an index with a constant; None for anything that would have to be called."""
     if isinstance(node, ast.Name):
         builtins = namespace.get("__builtins__", {})

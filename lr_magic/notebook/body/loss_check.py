@@ -9,7 +9,7 @@ import torch
 from lr_magic.pure.errors import DiscoveryError
 
 
-def checked_loss(loss: Any, magic: str) -> torch.Tensor:  # noqa: ANN401 - whatever the body bound to the name
+def checked_loss(loss: Any, magic: str) -> torch.Tensor:
     """Return the body's `loss` where it is a scalar tensor.
 
     Raises

@@ -39,7 +39,7 @@ def _displays_kept_back() -> Iterator[None]:
         shell.display_pub = publisher
 
 
-def _running_shell() -> Any:  # noqa: ANN401 - IPython is untyped
+def _running_shell() -> Any:
     if "IPython" not in sys.modules:
         return None
     from IPython import get_ipython  # noqa: PLC0415 - loaded where a shell runs

@@ -10,7 +10,7 @@ import torch
 from lr_magic.notebook.body.parsing import own_nodes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from lr_magic.notebook.body.clause import ForClause
 
@@ -24,16 +24,17 @@ def metric_names(clause: ForClause, statements: list[ast.stmt]) -> frozenset[str
     """Names assigned in the body whose value comes from this batch alone.
 
     Left out: the loss under the name ``loss``; running sums (a name that is read before the batch assigns it and then
-    added to); constants; clocks and learning rates; and whatever is computed from one of these.
+    added to); what only some batches assign; constants; clocks and learning rates; and whatever is computed from one of these.
     """
     values: dict[str, list[ast.expr]] = {}
     for node in own_nodes(statements):
         for name, value in _assignments(node):
             values.setdefault(name, []).append(value)
+    always = {name for node in _always_run(statements) for name, _ in _assignments(node)}
     bookkeeping = _running_sums(clause, statements, values) | {LOSS}
     bookkeeping |= {name for name, assigned in values.items() if any(_is_bookkeeping(value) for value in assigned)}
     bookkeeping |= {name for name, assigned in values.items() if all(isinstance(v, ast.Constant) for v in assigned)}
-    return frozenset(values.keys() - _spread(bookkeeping, values) - _target_names(clause))
+    return frozenset(always - _spread(bookkeeping, values) - _target_names(clause))
 
 
 def scalar_of(value: object) -> torch.Tensor | float | None:
@@ -68,6 +69,15 @@ def _names(target: ast.expr) -> list[str]:
     if isinstance(target, (ast.Tuple, ast.List)):
         return [name for element in target.elts for name in _names(element)]
     return [target.id] if isinstance(target, ast.Name) else []
+
+
+def _always_run(statements: list[ast.stmt]) -> Iterator[ast.AST]:
+    """Nodes of the body that every batch runs: none under an `if` or in a loop of its own."""
+    for statement in statements:
+        if isinstance(statement, (ast.With, ast.Try)):
+            yield from _always_run(statement.body)
+        elif not isinstance(statement, (ast.If, ast.For, ast.While, ast.Match)):
+            yield statement
 
 
 def _target_names(clause: ForClause) -> set[str]:

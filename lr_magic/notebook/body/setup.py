@@ -62,7 +62,7 @@ def setup_from_body(
     history: Sequence[str] = (),
     source: CellSource | None = None,
     transform: Callable[[str], str] | None = None,
-    is_quiet: bool = True,
+    is_quiet: bool | None = None,
 ) -> Discovered:
     """Make a setup of the inside of a person's loop; nothing is run, and nothing is drawn from a loader.
 
@@ -83,7 +83,8 @@ def setup_from_body(
     transform
         IPython's ``shell.transform_cell``, for bodies with ``!command`` or ``%magic``.
     is_quiet
-        What the body prints and displays stays off the screen. In a validation pass it always does.
+        What the body prints and displays stays off the screen; None: while it is only measured (``lr_find``), not in a
+        training. In a validation pass it always does.
 
     Raises
     ------
@@ -98,6 +99,7 @@ def setup_from_body(
     cells = CellHistory(list(history))
     read = _read(parse_clause(clause), statements, namespace, source, request=request, cells=cells)
     optimizer = _optimizer(read.objects)
+    is_quiet = request.magic != "fit_one_cycle" if is_quiet is None else is_quiet
     setup = _setup(read, optimizer, namespace, request, is_quiet=is_quiet)
     return Discovered(setup, findings_of_body(read, setup))
 
@@ -171,4 +173,7 @@ def _bodies(
     training = TrainingBody(run, calls, schedulers, is_quiet=is_quiet)
     read.loop.has_ended_early = lambda: run.has_broken_off
     read.loop.touched = read.objects.touched
+    if read.valid_loop is not None:
+        read.valid_loop.touched = read.objects.touched
+        read.valid_loop.is_put_back = True
     return training, ForwardBody(dry_run, model, updating, training)

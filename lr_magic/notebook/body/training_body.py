@@ -10,7 +10,6 @@ import torch
 from lr_magic.notebook.body.loss_check import checked_loss
 from lr_magic.notebook.body.quiet import quiet
 from lr_magic.notebook.body.scalars import followed_scalars
-from lr_magic.pure.errors import DiscoveryError
 from lr_magic.training.interception_methods import nothing, replaced
 from lr_magic.training.setup import BatchOutcome
 
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
     from lr_magic.notebook.body.body_run import BodyRun
     from lr_magic.training.interception_update import UpdateCalls
     from lr_magic.training.step import Update
-
-# So many batches in a row without a loss mean that there will never be one.
-_MOST_PASSED_OVER = 1000
 
 
 class TrainingBody:
@@ -45,11 +41,13 @@ class TrainingBody:
         self._is_quiet = is_quiet
         self._told: list[torch.Tensor] = []
         self._pieces: list[torch.Tensor] = []
-        self._num_passed_over = 0
         self.batches_per_step = 1
 
-    def __call__(self, batch: Any, update: Update) -> BatchOutcome | None:  # noqa: ANN401 - a batch may be anything
+    def __call__(self, batch: Any, update: Update) -> BatchOutcome | None:
         """Run the body on a batch; None where it passes the batch over."""
+        if self._pieces and self._calls.has_no_gradients():
+            # a pass ended within a step, and the engine began anew
+            self._told, self._pieces = [], []
         with ExitStack() as stack:
             if self._is_quiet:
                 stack.enter_context(quiet())
@@ -58,28 +56,18 @@ class TrainingBody:
             loss, metrics = self._run.run(batch)
         return self._outcome(loss, metrics, update)
 
-    def _outcome(self, loss: Any, metrics: dict[str, Any], update: Update) -> BatchOutcome | None:  # noqa: ANN401
+    def _outcome(self, loss: Any, metrics: dict[str, Any], update: Update) -> BatchOutcome | None:
         calls = self._calls
         if calls.has_zeroed:
-            self._pieces.clear()
+            self._pieces = []
         if not calls.losses and self._run.body.goes_backward:
-            self._pass_over()
             return None
         if calls.has_skipped_step and not calls.has_stepped:
             update.has_stepped = True
-        self._num_passed_over = 0
         followed = followed_scalars(metrics, [*calls.losses, loss])
         if not calls.losses:
             return BatchOutcome(checked_loss(loss, self._run.body.magic), followed)
         return BatchOutcome(self._told_loss(update), followed)
-
-    def _pass_over(self) -> None:
-        self._num_passed_over += 1
-        if self._num_passed_over > _MOST_PASSED_OVER:
-            raise DiscoveryError(
-                f"The body left {_MOST_PASSED_OVER} batches in a row before its `backward`: nothing is ever trained. "
-                "→ look at what its `continue` or `break` depends on"
-            )
 
     def _told_loss(self, update: Update) -> torch.Tensor:
         """Loss of this batch such that the mean over the batches of a step is the sum of the pieces that it stepped on.

@@ -1,0 +1,382 @@
+from __future__ import annotations
+
+import io
+import textwrap
+from contextlib import redirect_stdout
+
+import pytest
+import torch
+from torch import nn
+
+from lr_magic.notebook.body import setup_from_body
+from lr_magic.notebook.discovery.request import DiscoveryRequest
+from lr_magic.pure.errors import BatchError, DiscoveryError
+from lr_magic.training.range_test import range_test
+
+from .own_loop import losses_of_own_loop, snapshot
+
+FIT = DiscoveryRequest(magic="fit_one_cycle")
+CLAUSE = "for images, labels in train_loader"
+STEP = """
+loss = criterion(model(images), labels)
+"""
+FULL = """
+images = images.to(device)
+labels = labels.to(device)
+optimizer.zero_grad()
+outputs = model(images)
+loss = criterion(outputs, labels)
+loss.backward()
+optimizer.step()
+"""
+
+
+def sweep(setup, **options):
+    return range_test(
+        setup, **{"num_steps": 14, "start_lr": 1e-4, "end_lr": 1.0, "stop_when_diverged": False, **options}
+    )
+
+
+def assert_same_losses(notebook, clause, body, *, own_body=None, **options):
+    """The sweep over the body tells the losses of the person's own loop at the same rates, bit for bit."""
+    found = setup_from_body(clause, body, notebook)
+    result = sweep(found.setup)
+    expected = losses_of_own_loop(notebook, clause, own_body or body, result.lrs, **options)
+    assert result.losses.tolist() == expected
+    assert len(set(expected)) > 1
+
+
+@pytest.mark.parametrize("indent", ["", "    ", "            "])
+def test_a_body_pasted_verbatim(notebook, indent):
+    assert_same_losses(notebook, CLAUSE, textwrap.indent(FULL, indent))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        FULL,
+        STEP + "optimizer.zero_grad()\nloss.backward()\noptimizer.step()",
+        STEP + "loss.backward()\noptimizer.step()\noptimizer.zero_grad(set_to_none=True)",
+        "model.zero_grad()\n" + STEP + "torch.autograd.backward(loss)\noptimizer.step()",
+        "optimizer.zero_grad()\n"
+        + STEP
+        + "loss.backward()\nnn.utils.clip_grad_norm_(model.parameters(), 0.1)\noptimizer.step()",
+        "optimizer.zero_grad()\n" + STEP + "loss.backward(retain_graph=True)\noptimizer.step()",
+        "optimizer.zero_grad()\n" + STEP + "(loss * 1.0).backward()\noptimizer.step()",
+        FULL + "scheduler.step()",
+    ],
+)
+def test_whatever_updates_the_body_holds(notebook, body):
+    notebook["scheduler"] = torch.optim.lr_scheduler.StepLR(notebook["optimizer"], 1, gamma=1.0)
+    assert_same_losses(notebook, CLAUSE, body)
+
+
+@pytest.mark.parametrize(
+    "left", ["", "optimizer.zero_grad()", "loss.backward()", "optimizer.zero_grad()\nloss.backward()\noptimizer.step()"]
+)
+def test_what_the_body_leaves_out_is_done(notebook, left):
+    assert_same_losses(notebook, CLAUSE, STEP + left.replace("optimizer.zero_grad()\n", ""), own_body=FULL)
+
+
+@pytest.mark.parametrize(
+    ("clause", "unpacking"),
+    [
+        ("for batch in train_loader", "images, labels = batch"),
+        ("for batch in train_loader", "images = batch[0]; labels = batch[1]"),
+        ("for i, (images, labels) in enumerate(train_loader)", ""),
+        ("for i, batch in enumerate(train_loader, start=1)", "images, labels = batch"),
+        ("for (images, labels), other in zip(train_loader, train_loader)", ""),
+        ("for store['x'], store['y'] in train_loader", "images, labels = store['x'], store['y']"),
+        ("for images, labels in loaders['train']", ""),
+        ("for images, labels in islice(train_loader, 4)", ""),
+        ("for images, labels in iter(train_loader)", ""),
+        ("for images, labels in [b for b in train_loader]", ""),
+    ],
+)
+def test_any_target_and_iterable(notebook, clause, unpacking):
+    from itertools import islice
+
+    notebook.update(store={}, loaders={"train": notebook["train_loader"]}, islice=islice)
+    assert_same_losses(notebook, clause, unpacking + FULL)
+
+
+def test_a_loop_over_indices_needs_no_loader(notebook):
+    dataset = notebook["train_loader"].dataset
+    notebook.update(X=dataset.tensors[0], y=dataset.tensors[1])
+    body = "images, labels = X[i : i + 16], y[i : i + 16]" + FULL
+    found = setup_from_body("for i in range(0, len(X), 16)", body, notebook)
+    assert len(found.setup.train_loader) == 3
+    assert_same_losses(notebook, "for i in range(0, len(X), 16)", body)
+
+
+def test_a_progress_bar_is_left_out(notebook, capsys):
+    def tqdm(iterable, **_):
+        print("a bar")
+        return iterable
+
+    tqdm.__module__ = "tqdm.std"
+    notebook["tqdm"] = tqdm
+    sweep(setup_from_body("for images, labels in tqdm(train_loader, leave=False)", FULL, notebook).setup)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_one_shot_iterator_is_refused_and_not_touched(notebook):
+    notebook["batches"] = iter([1, 2, 3])
+    with pytest.raises(DiscoveryError, match="`batches` is a one-shot iterator"):
+        setup_from_body("for images, labels in enumerate(batches)", STEP, notebook)
+    assert next(notebook["batches"]) == 1
+
+
+def test_a_sweep_leaves_no_trace(notebook):
+    notebook.update(seen=[1], history={"loss": []}, running_loss=5.0, loss="mine", images=None)
+    notebook["scheduler"] = torch.optim.lr_scheduler.StepLR(notebook["optimizer"], 1)
+    body = FULL + (
+        "scheduler.step()\nrunning_loss += loss.item()\nseen.append(loss.item())\nhistory['loss'].append(1)\n"
+        "history['new'] = 2\nfresh = [image for image in images]\nimport math as m\ndef helper(): return fresh\n"
+    )
+    names, states, attributes = snapshot(notebook)
+    random = torch.get_rng_state()
+    sweep(setup_from_body(CLAUSE, body, notebook).setup)
+    assert notebook == names
+    assert (notebook["seen"], notebook["history"], notebook["running_loss"]) == ([1], {"loss": []}, 5.0)
+    assert torch.equal(torch.get_rng_state(), random)
+    after = snapshot(notebook)
+    assert_equal_states(after[1], states)
+    assert after[2] == attributes
+
+
+def assert_equal_states(left, right):
+    assert left.keys() == right.keys()
+    for name, value in left.items():
+        if isinstance(value, dict):
+            assert_equal_states(value, right[name])
+        elif isinstance(value, torch.Tensor):
+            assert torch.equal(value, right[name])
+        else:
+            assert value == right[name]
+
+
+def test_an_error_of_the_body_points_at_its_own_line_and_leaves_no_trace(notebook):
+    names, states, _ = snapshot(notebook)
+    found = setup_from_body(
+        CLAUSE, "x = 1\n" + FULL + "if steps > 3:\n    broken()\nsteps += 1", {**notebook, "steps": 0}
+    )
+    with pytest.raises(NameError) as caught:
+        sweep(found.setup)
+    trace = caught.value.__traceback__
+    while trace.tb_next:
+        trace = trace.tb_next
+    assert (trace.tb_lineno, len(caught.value.lr_magic_result.losses)) == (12, 4)
+    assert notebook == names
+    assert_equal_states(snapshot(notebook)[1], states)
+
+
+def test_a_state_carried_from_step_to_step(notebook):
+    class Recurrent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rnn, self.head = nn.RNN(6, 8, batch_first=True), nn.Linear(8, 3)
+
+        def forward(self, x, hidden):
+            out, hidden = self.rnn(x[:, None], hidden)
+            return self.head(out[:, -1]), hidden
+
+    net = Recurrent()
+    notebook.update(net=net, optimizer=torch.optim.Adam(net.parameters()), h=torch.zeros(1, 8, 8))
+    del notebook["model"]
+    body = """
+        h = h.data
+        net.zero_grad()
+        output, h = net(images, h)
+        loss = criterion(output, labels)
+        loss.backward()
+        nn.utils.clip_grad_norm_(net.parameters(), 5)
+        optimizer.step()
+    """
+    assert_same_losses(notebook, CLAUSE, body)
+    assert torch.equal(notebook["h"], torch.zeros(1, 8, 8))
+
+
+def test_names_in_comprehensions_lambdas_and_functions(notebook):
+    body = """
+weight = 0.5
+parts = [weight * criterion(model(part), target) for part, target in zip(images.chunk(2), labels.chunk(2))]
+total = lambda: sum(parts)
+def scaled(factor):
+    return total() * factor * weight
+loss = scaled(4)
+optimizer.zero_grad()
+loss.backward()
+optimizer.step()
+"""
+    assert_same_losses(notebook, CLAUSE, body)
+
+
+def test_functions_of_the_notebook_see_what_the_body_binds(notebook):
+    exec("def step_loss(): return criterion(model(images), labels)", notebook)
+    assert_same_losses(notebook, CLAUSE, "optimizer.zero_grad()\nloss = step_loss()\nloss.backward()\noptimizer.step()")
+
+
+def test_a_function_of_the_notebook_that_does_everything(notebook):
+    source = """
+def train_step(x, y):
+    global counter
+    counter += 1
+    optimizer.zero_grad()
+    value = criterion(model(x), y)
+    value.backward()
+    optimizer.step()
+    return value.item()
+"""
+    exec(source, notebook)
+    notebook["counter"] = 0
+    assert_same_losses(notebook, CLAUSE, "current = train_step(images, labels)", loss="current")
+    assert notebook["counter"] == 0
+
+
+def test_a_batch_that_the_body_passes_over(notebook):
+    body = "if labels[0] == 0:\n    continue\n" + FULL
+    own = FULL.replace("\n", "\n    ").strip()
+    expected_body = "if labels[0] == 0:\n    continue\n" + own.replace("    ", "")
+    assert_same_losses(notebook, CLAUSE, body, own_body=expected_body)
+
+
+def test_break_ends_the_pass(notebook):
+    clause = "for i, (images, labels) in enumerate(train_loader)"
+    body = FULL + "seen = i\nif i == 2:\n    break\n"
+    setup = setup_from_body(clause, body, notebook).setup
+    result = sweep(setup, num_steps=7)
+    own = {**notebook}
+    from itertools import islice
+
+    own["islice"] = islice
+    expected = losses_of_own_loop(
+        own, "for i, (images, labels) in islice(enumerate(train_loader), 3)", FULL, result.lrs
+    )
+    assert result.losses.tolist() == expected
+
+
+def test_a_body_that_always_passes_over_ends_in_a_question(notebook):
+    setup = setup_from_body(CLAUSE, "if len(images):\n    continue\n" + FULL, notebook).setup
+    with pytest.raises(BatchError, match="1000|1,000"):
+        sweep(setup)
+
+
+ACCUMULATING = """
+loss = criterion(model(images), labels) / accumulation
+loss.backward()
+if (i + 1) % accumulation == 0:
+    optimizer.step()
+    optimizer.zero_grad()
+"""
+
+
+def test_accumulation_tells_the_sum_of_the_pieces(notebook):
+    notebook["accumulation"] = 2
+    clause = "for i, (images, labels) in enumerate(train_loader)"
+    setup = setup_from_body(clause, ACCUMULATING, notebook).setup
+    assert setup.owns_step
+    result = sweep(setup, num_steps=6, start_lr=1e-3)
+    # at the rates that the two batches of a step share
+    lrs = [lr for lr in result.lrs for _ in range(2)]
+    pieces = losses_of_own_loop(notebook, clause, ACCUMULATING, lrs)
+    sums = [first + second for first, second in zip(pieces[::2], pieces[1::2], strict=True)]
+    assert result.losses == pytest.approx(sums, rel=1e-6)
+
+
+@pytest.mark.parametrize("backoff", [False, True])
+def test_a_scaler_of_the_body_scales_and_the_loss_is_told_unscaled(notebook, backoff):
+    notebook["scaler"] = torch.amp.GradScaler("cpu", init_scale=2.0**10, enabled=True)
+    body = """
+optimizer.zero_grad()
+with torch.autocast("cpu", dtype=torch.bfloat16):
+    loss = criterion(model(images), labels)
+scaler.scale(loss).backward()
+scaler.unscale_(optimizer)
+nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+scaler.step(optimizer)
+scaler.update()
+"""
+    if backoff:
+        body = body.replace(
+            "scaler.unscale_", "if labels[0] == 1: model[0].weight.grad.fill_(float('inf'))\nscaler.unscale_"
+        )
+    before = notebook["scaler"].state_dict()
+    assert_same_losses_with_scaler(notebook, body)
+    assert notebook["scaler"].state_dict() == before
+
+
+def assert_same_losses_with_scaler(notebook, body):
+    scaler = notebook["scaler"]
+    result = sweep(setup_from_body(CLAUSE, body, notebook).setup)
+    with_fresh = {**notebook, "scaler": torch.amp.GradScaler("cpu", init_scale=2.0**10)}
+    assert result.losses.tolist() == losses_of_own_loop(with_fresh, CLAUSE, body, result.lrs)
+    assert scaler is notebook["scaler"]
+
+
+def test_a_closure_of_the_body(notebook):
+    body = """
+def closure():
+    optimizer.zero_grad()
+    value = criterion(model(images), labels)
+    value.backward()
+    return value
+loss = optimizer.step(closure)
+"""
+    assert_same_losses(notebook, CLAUSE, body)
+
+
+def test_several_losses_of_one_step_are_summed(notebook):
+    body = """
+optimizer.zero_grad()
+first = criterion(model(images), labels)
+first.backward()
+second = model(images).pow(2).mean()
+second.backward()
+optimizer.step()
+loss = first.detach() + second.detach()
+"""
+    assert_same_losses(notebook, CLAUSE, body)
+
+
+def test_prints_are_kept_back_in_a_sweep_and_shown_in_a_training(notebook):
+    body = FULL + "print('step')"
+    shown = {}
+    for request in (None, FIT):
+        out = io.StringIO()
+        with redirect_stdout(out):
+            sweep(setup_from_body(CLAUSE, body, notebook, request=request).setup, num_steps=3)
+        shown[request] = out.getvalue()
+    assert shown == {None: "", FIT: "step\n" * 3}
+
+
+def test_what_a_failing_batch_had_printed_is_shown(notebook, capsys):
+    with pytest.raises(ZeroDivisionError):
+        sweep(setup_from_body(CLAUSE, "print('here')\n1 / 0\n" + FULL, notebook).setup)
+    assert capsys.readouterr().out == "here\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("out = model(images)", "neither assigns `loss` nor calls `backward`"),
+        ("loss = criterion(model(images), labels).item()", "`loss` is float, not a tensor"),
+        ("loss = nn.functional.cross_entropy(model(images), labels, reduction='none')", r"shape \[8\]"),
+    ],
+)
+def test_a_body_without_a_loss_is_asked_about(notebook, body, message):
+    with pytest.raises(DiscoveryError, match=message) as caught:
+        sweep(setup_from_body(CLAUSE, body, notebook).setup)
+    assert "→" in str(caught.value)
+
+
+def test_a_loss_of_an_earlier_cell_is_not_taken_for_the_bodys(notebook):
+    notebook["loss"] = torch.ones((), requires_grad=True)
+    with pytest.raises(DiscoveryError, match="neither assigns"):
+        sweep(setup_from_body(CLAUSE, "out = model(images)", notebook).setup)
+
+
+def test_a_criterion_called_loss(notebook):
+    notebook["loss"] = nn.CrossEntropyLoss(reduction="none")
+    body = "l = loss(model(images), labels)\noptimizer.zero_grad()\nl.mean().backward()\noptimizer.step()"
+    assert_same_losses(notebook, CLAUSE, body, loss="l.mean()")
