@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-export OMP_NUM_THREADS ?= 1
 
 .PHONY: install demo test bench lint clean
 
@@ -19,7 +18,7 @@ demo: install
 
 test: install
 	sh tests/browser/install_chromium.sh $(BIN)/python
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 bench: install
 	$(PIP) install --quiet --constraint constraints.txt '.[bench]'

@@ -26,7 +26,7 @@ _SETUP_ARGUMENTS = (
 )
 
 _SWEEP_ARGUMENTS = (
-    argument("model", nargs="?", help="Model: a name or an expression of the notebook; default: the one that is found."),
+    argument("model", nargs="?", help="Model: a name or an expression; default: the one found."),
     argument("--start-lr", metavar="LR", help="First learning rate of the sweep, > 0; default 1e-7."),
     argument("--end-lr", metavar="LR", help="Last learning rate of the sweep, > start; default 10."),
     argument("--num-steps", metavar="N", help="Number of learning rates, >= 1; default 100."),
@@ -41,14 +41,14 @@ _SWEEP_ARGUMENTS = (
 _CYCLE_ARGUMENTS = (
     argument("epochs", nargs="?", help="Number of epochs, > 0; default 1."),
     argument("--steps", metavar="N", help="Number of optimizer steps instead of epochs, >= 1."),
-    argument("--max-lr", metavar="LR", help="Peak learning rate: a number, LOW:HIGH, or an expression; default: lr_found."),
+    argument("--max-lr", metavar="LR", help="Peak learning rate: number, LOW:HIGH or expression; default: lr_found."),
     argument("--pct-start", metavar="F", help="Fraction of the steps spent in warm-up, 0 to 1; default 0.3."),
     argument("--div-factor", metavar="X", help="The initial lr is max_lr / X; default 25."),
     argument("--final-div-factor", metavar="X", help="The final lr is the initial lr / X; default 1e4."),
     argument("--base-momentum", metavar="M", help="Momentum (SGD) or beta1 (Adam) at the peak lr; default 0.85."),
     argument("--max-momentum", metavar="M", help="Momentum or beta1 at both ends; default 0.95."),
     argument("--valid", metavar="NAME", help="Validation loader; default: the one that is found."),
-    argument("--metric", metavar="EXPR", action="append", help="Metric of each epoch: 'accuracy', or a function(output, target)."),
+    argument("--metric", metavar="EXPR", action="append", help="'accuracy' or a function(output, target); repeatable."),
     argument("--model", metavar="NAME", help="Model: a name or an expression of the notebook."),
     *_SETUP_ARGUMENTS,
 )  # fmt: skip

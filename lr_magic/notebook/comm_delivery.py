@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ def deliver_during_runs(widget: Widget) -> bool:
     return True
 
 
-def _subshell_of_message(_data: Any, default: str | None) -> str | None:
+def _subshell_of_message(_data: object, default: str | None) -> str | None:
     return default
 
 
@@ -50,7 +50,7 @@ def main_shell_poll() -> Iterator[Callable[[], None]]:
 def _needs_poll() -> bool:
     import ipykernel  # noqa: PLC0415 - absent in a plain terminal
 
-    return ipykernel.version_info[0] == 6  # noqa: PLR2004
+    return int(ipykernel.version_info[0]) == 6
 
 
 def _do_nothing() -> None:

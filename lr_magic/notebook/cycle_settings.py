@@ -48,7 +48,10 @@ class CycleSettings:
 
 
 def cycle_settings(
-    options: Namespace, defaults: Any, namespace: Mapping[str, Any], num_groups: int  # noqa: ANN401 - the magics' traits
+    options: Namespace,
+    defaults: Any,
+    namespace: Mapping[str, Any],
+    num_groups: int,
 ) -> CycleSettings:
     """Settings from the options of a magic; `defaults` has one attribute for each that was left out.
 
@@ -79,7 +82,7 @@ def cycle_settings(
     return settings
 
 
-def _epochs(options: Namespace, defaults: Any, namespace: Mapping[str, Any]) -> int | None:  # noqa: ANN401 - traits
+def _epochs(options: Namespace, defaults: Any, namespace: Mapping[str, Any]) -> int | None:
     if options.steps is not None:
         return None
     return int(defaults.epochs) if options.epochs is None else whole_number(options.epochs, namespace, "EPOCHS")
@@ -101,7 +104,7 @@ def _max_lr(text: str | None, namespace: Mapping[str, Any]) -> tuple[object, str
         return slice(*found.lr_range), "the range chosen on the plot"
     if isinstance(found, RangeTestResult) and found.lr is not None:
         return found.lr, "chosen on the plot" if found.is_chosen else "suggested by %lr_find"
-    reason = "no rate is chosen and %lr_find has no suggestion" if isinstance(found, RangeTestResult) else "nothing found"
+    reason = "%lr_find has no suggestion, nothing is chosen" if isinstance(found, RangeTestResult) else "nothing found"
     raise SettingError(f"Which peak learning rate? ({reason}) Run %lr_find first, or give one: --max-lr 1e-2")
 
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from lr_magic.pure.records import EpochRecord
 
 
+_CELL_STYLE = "text-align:right;padding:1px 12px;line-height:1.4"
+
+
 def epoch_table_cells(epochs: Sequence[EpochRecord]) -> list[list[str]]:
     """Header and one row per epoch, every cell as text."""
     metric_names = list(dict.fromkeys(name for epoch in epochs for name in epoch.metrics))
@@ -24,7 +27,7 @@ def epoch_table_cells(epochs: Sequence[EpochRecord]) -> list[list[str]]:
             _number(epoch.train_loss),
             *([_number(epoch.valid_loss)] if has_validation else []),
             *(_number(epoch.metrics.get(name)) for name in metric_names),
-            duration(epoch.seconds) if epoch.seconds >= 1 else f"{epoch.seconds:.2f} s",
+            duration(epoch.seconds) if epoch.seconds >= 60 else f"{epoch.seconds:.1f} s",
         ]
         for epoch in epochs
     ]
@@ -36,7 +39,7 @@ def epoch_table_html(epochs: Sequence[EpochRecord], best: EpochRecord | None = N
     if not epochs:
         return ""
     header, *rows = epoch_table_cells(epochs)
-    head = "".join(f'<th style="text-align:right;padding:2px 12px">{escape(cell)}</th>' for cell in header)
+    head = "".join(f'<th style="{_CELL_STYLE}">{escape(cell)}</th>' for cell in header)
     body = "".join(_row_html(row, is_best=epoch is best) for epoch, row in zip(epochs, rows, strict=True))
     return f'<table style="font-variant-numeric:tabular-nums"><tr>{head}</tr>{body}</table>'
 
@@ -52,7 +55,7 @@ def epoch_table_text(epochs: Sequence[EpochRecord]) -> str:
 
 def _row_html(row: Sequence[str], *, is_best: bool) -> str:
     weight = ' style="font-weight:bold"' if is_best else ""
-    cells = "".join(f'<td style="text-align:right;padding:2px 12px">{escape(cell)}</td>' for cell in row)
+    cells = "".join(f'<td style="{_CELL_STYLE}">{escape(cell)}</td>' for cell in row)
     return f"<tr{weight}>{cells}</tr>"
 
 

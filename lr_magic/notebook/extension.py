@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lr_magic.notebook.magics import LrMagics
+from lr_magic.notebook.screen_choice import is_kernel
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 
 def load(shell: InteractiveShell) -> None:
-    """Register the magics with a shell."""
-    shell.register_magics(LrMagics)
+    """Register the magics with a shell; loading twice is loading once."""
+    unload(shell)
+    magics = LrMagics(shell)
+    shell.register_magics(magics)
+    if is_kernel(shell):
+        magics.shown.install()
 
 
 def unload(shell: InteractiveShell) -> None:
@@ -20,6 +25,7 @@ def unload(shell: InteractiveShell) -> None:
     magics = shell.magics_manager.registry.pop(LrMagics.__name__, None)
     if magics is None:
         return
+    magics.shown.remove()
     if magics in shell.configurables:
         shell.configurables.remove(magics)
     for kind, names in magics.magics.items():

@@ -52,11 +52,9 @@ def discovery_request(options: Namespace, namespace: Mapping[str, Any], magic: s
     )
 
 
-def find_setup(
-    shell: InteractiveShell, request: DiscoveryRequest, typed: TypedMagic
-) -> Discovered:
+def find_setup(shell: InteractiveShell, request: DiscoveryRequest, typed: TypedMagic) -> Discovered:
     """Find what the notebook wants to train: in the notebook's names, or in the body of the cell."""
-    if typed.body is None:
+    if typed.body is None or typed.for_clause is None:
         return discover(shell.user_ns, request, cell_history(shell))
     return setup_from_body(
         typed.for_clause,

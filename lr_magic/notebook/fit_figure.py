@@ -87,7 +87,7 @@ def _figure(marks: list[bqplot.Mark], axes: list[bqplot.Axis], height: str) -> b
 
 
 def _axes(x_scale: bqplot.Scale, y_scale: bqplot.Scale, label: str) -> list[bqplot.Axis]:
-    x_axis = bqplot.Axis(scale=x_scale, label="step", grid_lines="none", num_ticks=6, tick_format="~s")
+    x_axis = bqplot.Axis(scale=x_scale, label="step", grid_lines="none", tick_format=",")
     y_axis = bqplot.Axis(scale=y_scale, label=label, orientation="vertical", label_offset="44px")
     y_axis.grid_color = "#8884"
     return [x_axis, y_axis]
@@ -115,7 +115,7 @@ def _planned_lr(
     scale = done.scales["y"]
     planned = bqplot.Lines(x=steps, y=lrs, scales={"x": x_scale, "y": scale}, colors=[palette.CHOICE], stroke_width=2)
     axes = _axes(x_scale, scale, "learning rate")
-    axes[1].tick_format, axes[1].num_ticks = ".1e", 4
+    axes[1].tick_format = "~g"
     return [planned, done], axes
 
 
@@ -128,7 +128,7 @@ def _planned_momentum(schedule: OneCycle, x_scale: bqplot.Scale) -> tuple[bqplot
         x=steps, y=momenta, scales={"x": x_scale, "y": scale}, colors=[palette.MUTED], line_style="dashed"
     )
     axis = bqplot.Axis(
-        scale=scale, label="momentum", orientation="vertical", side="right", num_ticks=4, grid_lines="none",
+        scale=scale, label="momentum", orientation="vertical", side="right", grid_lines="none",
         label_offset="40px",
     )  # fmt: skip
     return line, axis

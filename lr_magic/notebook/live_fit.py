@@ -44,9 +44,7 @@ class LiveFit:
         Whether the optimizer has a momentum that is cycled.
     """
 
-    def __init__(
-        self, schedule: OneCycle, num_epochs: int | None, control: RunControl, *, has_momentum: bool
-    ) -> None:
+    def __init__(self, schedule: OneCycle, num_epochs: int | None, control: RunControl, *, has_momentum: bool) -> None:
         self.figure = FitFigure(schedule, has_momentum=has_momentum)
         self.buttons = RunButtons(control)
         self.status = HTML()

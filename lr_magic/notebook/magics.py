@@ -13,18 +13,21 @@ from lr_magic.notebook.arguments import cycle_arguments, parse, sweep_arguments
 from lr_magic.notebook.cycle_settings import cycle_settings
 from lr_magic.notebook.find_setup import TypedMagic, discovery_request, find_setup
 from lr_magic.notebook.runs import run_one_cycle, run_range_test
+from lr_magic.notebook.shown_results import ShownResults
 from lr_magic.notebook.sweep_settings import sweep_settings
 from lr_magic.pure.errors import LrMagicError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from IPython.core.interactiveshell import InteractiveShell
+
     from lr_magic.pure.fit_history import FitHistory
     from lr_magic.pure.range_test_result import RangeTestResult
 
 
 @magics_class
-class LrMagics(Magics):  # type: ignore[misc]
+class LrMagics(Magics):
     """`%lr_find` and `%fit_one_cycle`, and the defaults of their options."""
 
     start_lr = Float(1e-7, min=0, help="First learning rate of a sweep.").tag(config=True)
@@ -38,6 +41,10 @@ class LrMagics(Magics):  # type: ignore[misc]
     final_div_factor = Float(1e4, help="The final lr is the initial lr divided by this.").tag(config=True)
     base_momentum = Float(0.85, help="Momentum, or Adam's beta1, at the peak lr.").tag(config=True)
     max_momentum = Float(0.95, help="Momentum, or Adam's beta1, at both ends of a cycle.").tag(config=True)
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        super().__init__(shell)
+        self.shown = ShownResults(shell)
 
     @sweep_arguments
     @line_cell_magic
@@ -56,7 +63,9 @@ class LrMagics(Magics):  # type: ignore[misc]
             settings = sweep_settings(options, self, namespace)
             request = discovery_request(options, namespace, magic="lr_find")
             found = find_setup(self.shell, request, TypedMagic(line, for_clause, cell))
-            return run_range_test(self.shell, found, settings, is_live=not options.no_live)
+            result = run_range_test(self.shell, found, settings, is_live=not options.no_live)
+        self.shown.remember(result)
+        return result
 
     @cycle_arguments
     @line_cell_magic
@@ -72,7 +81,9 @@ class LrMagics(Magics):  # type: ignore[misc]
             request = discovery_request(options, namespace, magic="fit_one_cycle")
             found = find_setup(self.shell, request, TypedMagic(line, for_clause, cell))
             settings = cycle_settings(options, self, namespace, len(found.setup.optimizer.param_groups))
-            return run_one_cycle(self.shell, found, settings, is_live=not options.no_live)
+            history = run_one_cycle(self.shell, found, settings, is_live=not options.no_live)
+        self.shown.remember(history)
+        return history
 
 
 @contextmanager
@@ -82,4 +93,3 @@ def one_line_errors() -> Iterator[None]:
         yield
     except LrMagicError as error:
         raise UsageError(str(error)) from None
-

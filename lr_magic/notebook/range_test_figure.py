@@ -49,8 +49,8 @@ class RangeTestFigure:
         self.suggestion = bqplot.Scatter(x=_NOTHING, y=_NOTHING, scales=scales, colors=[palette.SUGGESTION])
         self.suggestion_label = _label(scales, palette.SUGGESTION)
         self.interval = bqplot.Lines(
-            x=_NOTHING, y=_NOTHING, scales=scales, fill="inside", fill_opacities=[0.12], opacities=[0.0],
-            colors=[palette.SUGGESTION], fill_colors=[palette.SUGGESTION],
+            x=_NOTHING, y=_NOTHING, scales=scales, fill="between", fill_opacities=[0.12], stroke_width=0,
+            colors=[palette.SUGGESTION] * 2, fill_colors=[palette.SUGGESTION],
         )  # fmt: skip
         self.click_area = _click_area(scales, start_lr, end_lr)
         self.figure = bqplot.Figure(
@@ -100,9 +100,9 @@ class RangeTestFigure:
         if interval is not None:
             low, high = interval
             with self.interval.hold_sync():
-                self.interval.x = np.array([low, low, high, high])
                 bottom, top = self._beyond_the_axis
-                self.interval.y = np.array([bottom, top, top, bottom])
+                self.interval.x = np.array([low, high])
+                self.interval.y = np.array([[bottom, bottom], [top, top]])
 
     @property
     def _beyond_the_axis(self) -> np.ndarray:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from lr_magic.notebook.cycle_settings import CycleSettings
     from lr_magic.notebook.discovery import Discovered
-    from lr_magic.training.sweep import SweepSettings
     from lr_magic.pure.fit_history import FitHistory
     from lr_magic.pure.range_test_result import RangeTestResult
+    from lr_magic.training.sweep import SweepSettings
 
 
 def run_range_test(

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from lr_magic.notebook.cycle_settings import CycleSettings
     from lr_magic.notebook.discovery import Discovered
-    from lr_magic.training.sweep import SweepSettings
     from lr_magic.pure.finding import Finding
+    from lr_magic.training.sweep import SweepSettings
 
 
 def is_kernel(shell: InteractiveShell) -> bool:
@@ -61,9 +61,7 @@ def range_test_screen(
     num_steps = settings.num_steps if settings.seconds is None else None
     if not is_kernel(shell):
         return TerminalRangeTest(findings, num_steps)
-    live = LiveRangeTest(
-        settings.start_lr, settings.end_lr, num_steps, control, is_linear=settings.linear
-    )
+    live = LiveRangeTest(settings.start_lr, settings.end_lr, num_steps, control, is_linear=settings.linear)
     return NotebookRangeTest(findings, live)
 
 

@@ -1,34 +1,34 @@
-"""Where a run is shown: a notebook (widget, then a picture), a terminal (a live line, then text), or a picture alone."""
+"""Where a run is shown: a notebook (widget, then a picture), a terminal (live line, then text), or a picture alone."""
 
 from __future__ import annotations
 
 from html import escape
 from typing import TYPE_CHECKING, Protocol
 
-from IPython.display import HTML, display, update_display
+from IPython.display import HTML, display
 
-from lr_magic.notebook.live_fit import LiveFit
-from lr_magic.notebook.live_range_test import LiveRangeTest
-from lr_magic.notebook.saved_picture import REPORT_CLASS, STYLE, picture_bundle
+from lr_magic.notebook.saved_picture import REPORT_CLASS, STYLE, SavedPicture, picture_bundle
 from lr_magic.notebook.summary import findings_text, fit_summary, range_test_summary
 from lr_magic.notebook.terminal_view import TerminalView
 from lr_magic.pure import palette
+from lr_magic.pure.fit_history import FitHistory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from lr_magic.pure.control import RunControl
+    from lr_magic.notebook.live_fit import LiveFit
+    from lr_magic.notebook.live_range_test import LiveRangeTest
     from lr_magic.pure.finding import Finding
-    from lr_magic.pure.fit_history import FitHistory
     from lr_magic.pure.range_test_result import RangeTestResult
     from lr_magic.pure.records import EpochRecord, StepRecord
-    from lr_magic.pure.schedules import OneCycle
 
 
 class RangeTestScreen(Protocol):
     """Shows one range test."""
 
-    on_step: Callable[[StepRecord], None]
+    @property
+    def on_step(self) -> Callable[[StepRecord], None]:
+        """Takes one step."""
 
     def finish(self, result: RangeTestResult) -> None:
         """Show the end."""
@@ -37,8 +37,13 @@ class RangeTestScreen(Protocol):
 class FitScreen(Protocol):
     """Shows one training."""
 
-    on_step: Callable[[StepRecord], None]
-    on_epoch: Callable[[EpochRecord], None]
+    @property
+    def on_step(self) -> Callable[[StepRecord], None]:
+        """Takes one step."""
+
+    @property
+    def on_epoch(self) -> Callable[[EpochRecord], None]:
+        """Takes one epoch."""
 
     def finish(self, history: FitHistory) -> None:
         """Show the end."""
@@ -56,8 +61,8 @@ class NotebookRangeTest:
     def finish(self, result: RangeTestResult) -> None:
         """Show the end, and a picture that stays in the saved notebook and follows the choice."""
         self._live.finish(result)
-        handle = display(_picture(result), raw=True, display_id=True)
-        self._live.on_choice = lambda: update_display(_picture(result), raw=True, display_id=handle.display_id)
+        self._picture = SavedPicture(_picture(result), range_test_summary(result))
+        self._live.on_choice = lambda: self._picture.update(_picture(result), range_test_summary(result))
 
 
 class NotebookFit:
@@ -73,7 +78,8 @@ class NotebookFit:
     def finish(self, history: FitHistory) -> None:
         """Show the end, and a picture that stays in the saved notebook."""
         self._live.finish(history)
-        display(picture_bundle(history.plot(), fit_summary(history)), raw=True)
+        summary = fit_summary(history)
+        SavedPicture(picture_bundle(history.plot(), summary), summary)
 
 
 class TerminalRangeTest:
@@ -118,8 +124,8 @@ class QuietScreen:
     def finish(self, outcome: RangeTestResult | FitHistory) -> None:
         """Show the picture with the summary."""
         display(report(self._findings))
-        summary = fit_summary(outcome) if hasattr(outcome, "epochs") else range_test_summary(outcome)
-        display(picture_bundle(outcome.plot(), summary), raw=True)
+        summary = fit_summary(outcome) if isinstance(outcome, FitHistory) else range_test_summary(outcome)
+        SavedPicture(picture_bundle(outcome.plot(), summary), summary)
 
 
 def report(findings: Sequence[Finding]) -> HTML:
@@ -130,7 +136,7 @@ def report(findings: Sequence[Finding]) -> HTML:
     return _HtmlWithText(html, findings_text(findings))
 
 
-class _HtmlWithText(HTML):  # type: ignore[misc]
+class _HtmlWithText(HTML):
     """HTML that also says its content in plain text."""
 
     def __init__(self, html: str, text: str) -> None:

@@ -22,8 +22,8 @@ def range_test_summary(result: RangeTestResult) -> str:
         lines.append(f"No suggestion: {result.no_suggestion_reason}")
     else:
         what = "Chosen" if result.is_chosen else "Suggested"
-        interval = f" (between {lr_text(result.interval[0])} and {lr_text(result.interval[1])})" if result.interval else ""
-        lines.append(f"{what} lr: {lr_text(result.lr, digits=3)}{'' if result.is_chosen else interval}")
+        interval = "" if result.is_chosen or result.interval is None else _interval_text(result.interval)
+        lines.append(f"{what} lr: {lr_text(result.lr, digits=3)}{interval}")
     lines.append(result.reading)
     if result.receipt:
         lines.append(result.receipt)
@@ -35,6 +35,10 @@ def range_test_summary(result: RangeTestResult) -> str:
 def fit_summary(history: FitHistory) -> str:
     """How the training ended, and its table of epochs."""
     return f"One-cycle training: {len(history.steps)} steps, {_ending(history)}.\n{epoch_table_text(history.epochs)}"
+
+
+def _interval_text(interval: tuple[float, float]) -> str:
+    return f" (between {lr_text(interval[0])} and {lr_text(interval[1])})"
 
 
 def _ending(outcome: RangeTestResult | FitHistory) -> str:

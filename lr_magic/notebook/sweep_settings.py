@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def sweep_settings(options: Namespace, defaults: Any, namespace: Mapping[str, Any]) -> SweepSettings:  # noqa: ANN401
+def sweep_settings(options: Namespace, defaults: Any, namespace: Mapping[str, Any]) -> SweepSettings:
     """Settings from the options of a magic; `defaults` (the magics' traits) has one attribute for each left out.
 
     Raises
@@ -21,7 +21,7 @@ def sweep_settings(options: Namespace, defaults: Any, namespace: Mapping[str, An
         For the first value out of its range.
     """
 
-    def number(name: str, kind: Any = real_number) -> Any:  # noqa: ANN401 - int or float, as the option has it
+    def number(name: str, kind: Any = real_number) -> Any:
         text = getattr(options, name)
         option = "--" + name.replace("_", "-")
         return getattr(defaults, name) if text is None else kind(text, namespace, option)

@@ -63,7 +63,8 @@ class TerminalView:
         progress = Progress(len(self._curve), self._num_steps, perf_counter() - self._started)
         line = progress.text
         if self._last is not None:
-            line = f"{spark_line(smooth(self._curve.means))}  {line} · lr {lr_text(self._last.lr)} · loss {self._last.loss:.4g}"
+            curve = spark_line(smooth(self._curve.means))
+            line = f"{curve}  {line} · lr {lr_text(self._last.lr)} · loss {self._last.loss:.4g}"
         table = epoch_table_text(self._epochs)
         return Text(f"{table}\n{line}" if table else line, no_wrap=True, overflow="ellipsis")
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def evaluate(text: str, namespace: Mapping[str, Any], option: str) -> Any:  # noqa: ANN401 - whatever the person names
+def evaluate(text: str, namespace: Mapping[str, Any], option: str) -> Any:
     """Value of an expression in the notebook; the namespace is not changed.
 
     Raises
@@ -23,7 +23,7 @@ def evaluate(text: str, namespace: Mapping[str, Any], option: str) -> Any:  # no
         return eval(text, dict(namespace))  # noqa: S307 - the person's own expression in the person's own notebook
     except NameError as error:
         raise SettingError(f"{option} {text}: {_unknown_name(error, namespace)}") from None
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever the person's expression raises
         raise SettingError(f"{option} {text} does not evaluate: {type(error).__name__}: {error}") from None
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import deque
-from statistics import median
 
 from lr_magic.pure.errors import SettingError
 from lr_magic.pure.stop_reason import StopReason
@@ -36,35 +34,35 @@ class DivergenceRule:
         if not factor > 2:
             raise SettingError(f"divergence_factor must be above 2; got {factor:g}. The default is 4.")
         self._factor = factor
-        self._recent: deque[float] = deque(maxlen=_NUM_CONFIRMING)
         self._start: list[float] = []
+        self._previous = self._last = math.inf
         self._lowest_level = math.inf
-        self._unit = 0.0
+        self._threshold = math.inf
 
     @property
     def threshold(self) -> float | None:
         """Loss above which the sweep counts as diverged; None while too few losses are known."""
-        if len(self._start) < _NUM_START or self._unit == 0.0:
-            return None
-        return self._lowest_level + (self._factor - 1.0) * self._unit
+        return self._threshold if len(self._start) == _NUM_START else None
 
     def update(self, loss: float) -> StopReason | None:
         """Take in the next loss; returns DIVERGED or NON_FINITE where the sweep has to end, else None."""
         if not math.isfinite(loss):
             return StopReason.NON_FINITE
         threshold = self.threshold
-        self._recent.append(loss)
-        if threshold is not None and min(self._recent) > threshold:
+        level = sorted((self._previous, self._last, loss))[1]
+        if threshold is not None and min(self._previous, self._last, loss) > threshold:
             return StopReason.DIVERGED
-        self._learn(loss)
+        self._previous, self._last = self._last, loss
+        self._learn(loss, level)
         return None
 
-    def _learn(self, loss: float) -> None:
+    def _learn(self, loss: float, level: float) -> None:
         if len(self._start) < _NUM_START:
             self._start.append(loss)
-        level = median(self._recent)
+        elif level >= self._lowest_level:
+            return
         self._lowest_level = min(self._lowest_level, level)
-        start = median(self._start)
-        fall = start - self._lowest_level
+        start = sorted(self._start)[len(self._start) // 2]
         scatter = max(self._start) - min(self._start)
-        self._unit = max(fall, scatter, 0.1 * abs(start))
+        unit = max(start - self._lowest_level, scatter, 0.1 * abs(start))
+        self._threshold = self._lowest_level + (self._factor - 1.0) * unit

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from lr_magic.pure.errors import SettingError
@@ -24,14 +26,14 @@ def spread(low: float, high: float, num_groups: int) -> list[float]:
     return [float(f"{lr:.12g}") for lr in np.geomspace(low, high, num_groups)]
 
 
-def peak_lrs(max_lr: object, num_groups: int) -> list[float]:
+def peak_lrs(max_lr: Any, num_groups: int) -> list[float]:
     """One peak learning rate per param group, from any way to write it.
 
     Parameters
     ----------
     max_lr
         A number (the same for every group), ``slice(low, high)`` (equal ratios over the groups, as fastai does),
-        ``slice(high)`` (the last group at `high`, the others at a tenth of it), or a sequence with one number per group.
+        ``slice(high)`` (the last group at `high`, the others at a tenth of it), or one number per group.
     num_groups
         Number of param groups, >= 1.
 
@@ -53,7 +55,7 @@ def peak_lrs(max_lr: object, num_groups: int) -> list[float]:
     if np.ndim(max_lr) == 0:
         lrs = lrs * num_groups
     if len(lrs) != num_groups:
-        raise SettingError(f"max_lr has {len(lrs)} values for {num_groups} param groups; give one per group or a range.")
+        raise SettingError(f"max_lr has {len(lrs)} values for {num_groups} param groups; give one each or a range.")
     if not all(0 < lr < np.inf for lr in lrs):
         raise SettingError(f"max_lr must be finite and above 0; got {max_lr}.")
     return lrs

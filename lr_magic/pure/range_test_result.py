@@ -171,11 +171,11 @@ class RangeTestResult:
     def from_json(cls, text: str) -> RangeTestResult:
         """Read what `to_json` wrote."""
         content = json.loads(text)
-        lr_range = content.pop("lr_range")
+        lr_range, reason = content.pop("lr_range"), content.pop("stop_reason")
         return cls(
             lrs=np.array(content.pop("lrs"), dtype=np.float64),
             losses=np.array([float(loss) for loss in content.pop("losses")], dtype=np.float64),
-            stop_reason=StopReason(content.pop("stop_reason")) if content["stop_reason"] else content.pop("stop_reason"),
+            stop_reason=StopReason(reason) if reason else None,
             setup=tuple(Finding(**finding) for finding in content.pop("setup")),
             _chosen_lr=content.pop("chosen_lr"),
             _lr_range=tuple(lr_range) if lr_range else None,

@@ -86,7 +86,8 @@ def _mark_suggestion(axes: Axes, result: RangeTestResult) -> None:
 def _mark_choice(axes: Axes, result: RangeTestResult) -> None:
     if result.lr_range is not None:
         low, high = result.lr_range
-        axes.axvspan(low, high, color=palette.CHOICE, alpha=0.15, linewidth=0, label=f"chosen {lr_text(low)} to {lr_text(high)}")
+        label = f"chosen {lr_text(low)} to {lr_text(high)}"
+        axes.axvspan(low, high, color=palette.CHOICE, alpha=0.15, linewidth=0, label=label)
     elif result.is_chosen and result.lr is not None:
         axes.axvline(result.lr, color=palette.CHOICE, linewidth=1.5, label=f"chosen {lr_text(result.lr)}")
 
@@ -100,7 +101,7 @@ def _plot_validation(axes: Axes, history: FitHistory) -> None:
         return
     num_steps = history.steps[-1].step + 1
     ends = np.arange(1, len(history.epochs) + 1) * num_steps / len(history.epochs) - 1
-    losses = [epoch.valid_loss for epoch in history.epochs]
+    losses = np.array([epoch.valid_loss for epoch in history.epochs], dtype=np.float64)
     axes.plot(ends, losses, "o-", color=palette.VALIDATION, linewidth=1.2, markersize=5, label="validation loss")
 
 

@@ -60,7 +60,9 @@ class ThinnedCurve:
         """(n,) float64: the mean of each bucket; NaN where it has no finite value."""
         n = self._num_buckets
         counts = self._counts[:n]
-        return np.divide(self._sums[:n], counts, out=np.full(n, np.nan), where=counts > 0)
+        means = np.full(n, np.nan)
+        np.divide(self._sums[:n], counts, out=means, where=counts > 0)
+        return means
 
     @property
     def envelope(self) -> tuple[np.ndarray, np.ndarray]:

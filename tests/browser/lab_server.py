@@ -35,7 +35,9 @@ def jupyter_server(folder: Path, app: str, env: dict[str, str] | None = None) ->
         "JUPYTERLAB_SETTINGS_DIR": str(config / "lab"), "JUPYTERLAB_WORKSPACES_DIR": str(config / "workspaces"),
     }  # fmt: skip
     with log_path.open("wb") as log:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
         try:
             yield _address(process, log)
         finally:
@@ -90,8 +92,15 @@ def write_notebook(path: Path, cells: list[str], kernel_name: str = "python3") -
     """Write a notebook with the given code cells."""
     content = {
         "cells": [
-            {"cell_type": "code", "id": f"cell-{i}", "metadata": {}, "outputs": [], "execution_count": None, "source": s}
-            for i, s in enumerate(cells)
+            {
+                "cell_type": "code",
+                "id": f"cell-{i}",
+                "metadata": {},
+                "outputs": [],
+                "execution_count": None,
+                "source": text,
+            }
+            for i, text in enumerate(cells)
         ],
         "metadata": {"kernelspec": {"name": kernel_name, "display_name": kernel_name, "language": "python"}},
         "nbformat": 4,

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from tests.browser.lab_server import jupyter_server, write_notebook
 from tests.browser.notebook_page import NotebookPage
 from tests.browser.plot import Plot

@@ -30,7 +30,12 @@ def result():
 def sent_by(monkeypatch):
     messages = []
     original = ipywidgets.Widget._send
-    monkeypatch.setattr(ipywidgets.Widget, "_send", lambda self, msg, **k: (messages.append(msg), original(self, msg, **k)))
+
+    def send(self, message, **rest):
+        messages.append(message)
+        return original(self, message, **rest)
+
+    monkeypatch.setattr(ipywidgets.Widget, "_send", send)
     return messages
 
 

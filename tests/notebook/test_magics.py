@@ -1,0 +1,211 @@
+"""The magics in a real IPython shell: every form, every refusal, what they bind and what they leave alone."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from IPython.core.error import UsageError
+from IPython.testing.globalipapp import start_ipython
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+import lr_magic
+from lr_magic.pure.fit_history import FitHistory
+from lr_magic.pure.range_test_result import RangeTestResult
+from lr_magic.pure.stop_reason import StopReason
+
+
+@pytest.fixture(scope="session")
+def global_shell():
+    return start_ipython()
+
+
+@pytest.fixture
+def shell(global_shell):
+    global_shell.reset(new_session=False)
+    lr_magic.load_ipython_extension(global_shell)
+    yield global_shell
+    lr_magic.unload_ipython_extension(global_shell)
+    global_shell.reset(new_session=False)
+
+
+@pytest.fixture
+def notebook(shell):
+    """A shell with one model, one optimizer over it, a loader and a criterion."""
+    x = torch.randn(64, 4)
+    names = {"model": nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))}
+    names["optimizer"] = torch.optim.SGD(names["model"].parameters(), lr=0.1, momentum=0.9)
+    names["train_loader"] = DataLoader(TensorDataset(x, (x[:, 0] > 0).long()), batch_size=16, shuffle=True)
+    names["criterion"] = nn.CrossEntropyLoss()
+    shell.push({**names, "nn": nn, "torch": torch})
+    return shell
+
+
+def run(shell, source):
+    """Run a cell as a person would; the error it ends in, if any, is raised."""
+    result = shell.run_cell(source, store_history=True)
+    result.raise_error()
+    return result.result
+
+
+def refusal(shell, source):
+    """What a refused magic says: one line, or a question and the command that answers it."""
+    with pytest.raises(UsageError) as caught:
+        run(shell, source)
+    assert str(caught.value).strip().count("\n") <= 1
+    assert type(caught.value) is UsageError  # a subclass would print a traceback
+    return str(caught.value)
+
+
+def test_line_form_binds_and_returns_the_result(notebook):
+    before = set(notebook.user_ns)
+    result = run(notebook, "r = %lr_find\nr")
+    assert isinstance(result, RangeTestResult)
+    assert notebook.user_ns["lr_found"] is result
+    assert set(notebook.user_ns) - before - {"r", "lr_found"} <= {"_i1", "_1", "_i2", "_2"} | {
+        name for name in notebook.user_ns if name.startswith("_")
+    }
+    assert [finding.name for finding in result.setup if finding.role == "model"] == ["model"]
+
+
+def test_fit_uses_what_was_chosen(notebook):
+    run(notebook, "%lr_find")
+    run(notebook, "lr_found.lr = 0.02")
+    history = run(notebook, "h = %fit_one_cycle 2\nh")
+    assert isinstance(history, FitHistory)
+    assert notebook.user_ns["fit_history"] is history
+    assert max(step.lr for step in history.steps) == pytest.approx(0.02, rel=0.05)
+    assert history.stop_reason is StopReason.COMPLETED
+    assert len(history.steps) == 8
+
+
+def test_fit_without_a_rate_says_how_to_give_one(notebook):
+    assert "--max-lr" in refusal(notebook, "%fit_one_cycle 2")
+
+
+def test_lr_range_goes_over_the_groups(notebook):
+    run(
+        notebook,
+        "optimizer = torch.optim.SGD([{'params': model[0].parameters()}, {'params': model[2].parameters()}], lr=0.1)",
+    )
+    run(notebook, "%fit_one_cycle 1 --max-lr 1e-4:1e-2")
+    assert notebook.user_ns["fit_history"].settings["max_lr"] == pytest.approx([1e-4, 1e-2])
+
+
+def test_option_values_may_be_expressions(notebook):
+    notebook.push({"lowest": 1e-5, "n": 10})
+    result = run(notebook, "r = %lr_find --start-lr lowest/10 --end-lr 1e-2 --num-steps n*2 --no-stop\nr")
+    assert result.lrs[0] == pytest.approx(1e-6)
+    assert len(result.lrs) == 20
+
+
+def test_for_form_runs_the_body(notebook):
+    result = run(
+        notebook,
+        "%%lr_find --num-steps 30 for xb, yb in train_loader\n"
+        "optimizer.zero_grad()\nloss = criterion(model(xb), yb)\nloss.backward()\noptimizer.step()\n",
+    )
+    assert isinstance(notebook.user_ns["lr_found"], RangeTestResult)
+    assert result is notebook.user_ns["lr_found"]
+    assert "xb" not in notebook.user_ns
+    assert "loss" not in notebook.user_ns
+
+
+def test_for_form_trains_and_follows_metrics(notebook):
+    run(
+        notebook,
+        "%%fit_one_cycle 2 --max-lr 1e-2 for xb, yb in train_loader\n"
+        "out = model(xb)\nloss = criterion(out, yb)\nhits = (out.argmax(1) == yb).float().mean()\n",
+    )
+    assert "hits" in notebook.user_ns["fit_history"].epochs[-1].metrics
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("%lr_find --start-lr 1 --end-lr 0.1", "end_lr"),
+        ("%lr_find --start-lr 0", "start_lr"),
+        ("%lr_find --num-steps 0", "num_steps"),
+        ("%lr_find --num-steps -5", "num_steps"),
+        ("%lr_find --num-steps 2.5", "whole number"),
+        ("%lr_find --seconds 0", "seconds"),
+        ("%lr_find --batches-per-lr 0", "batches_per_lr"),
+        ("%lr_find --divergence-factor -1", "divergence_factor"),
+        ("%lr_find --nonsense", "--nonsense"),
+        ("%lr_find --amp fp8", "fp8"),
+        ("%lr_find modle", "model"),
+        ("%lr_find --train trian_loader", "train_loader"),
+        ("%lr_find --start-lr modle", "model"),
+        ("%lr_find --accumulate 0", "accumulate"),
+        ("%lr_find --clip-norm 0", "clip_norm"),
+        ("%fit_one_cycle 0 --max-lr 1", "EPOCHS"),
+        ("%fit_one_cycle --steps 0 --max-lr 1", "--steps"),
+        ("%fit_one_cycle 1 --max-lr -1", "max_lr"),
+        ("%fit_one_cycle 1 --max-lr 1e-2:1e-4", "LOW:HIGH"),
+        ("%fit_one_cycle 1 --max-lr 1 --pct-start 2", "pct_start"),
+        ("%fit_one_cycle 1 --max-lr [1,2]", "param group"),
+    ],
+)
+def test_wrong_input_is_one_line_and_touches_nothing(notebook, line, says):
+    model, loader = notebook.user_ns["model"], notebook.user_ns["train_loader"]
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    state = torch.get_rng_state()
+    assert says in refusal(notebook, line)
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+    assert torch.equal(state, torch.get_rng_state())
+    assert loader.batch_size == 16
+
+
+def test_a_notebook_without_a_model_is_refused(shell):
+    assert "nn.Module" in refusal(shell, "%lr_find")
+
+
+def test_config_sets_defaults(notebook):
+    run(notebook, "%config LrMagics.num_steps = 12")
+    result = run(notebook, "r = %lr_find --no-stop\nr")
+    assert len(result.lrs) == 12
+
+
+def test_an_interrupt_keeps_the_curve_and_is_raised_again(notebook):
+    class Interrupting(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(4, 2)
+            self.calls = 0
+
+        def forward(self, x):
+            if torch.is_grad_enabled() and self.training:
+                self.calls += 1
+                if self.calls > 30:
+                    raise KeyboardInterrupt
+            return self.layer(x)
+
+    notebook.push({"model": Interrupting()})
+    run(notebook, "optimizer = torch.optim.SGD(model.parameters(), lr=0.1)")
+    with pytest.raises(KeyboardInterrupt):
+        run(notebook, "%lr_find")
+    result = notebook.user_ns["lr_found"]
+    assert result.stop_reason is StopReason.INTERRUPTED
+    assert len(result.lrs) > 10
+
+
+def test_help_documents_every_option(notebook):
+    docs = notebook.magics_manager.magics["line"]["lr_find"].__doc__
+    for option in ("--start-lr", "--end-lr", "--num-steps", "--train", "--loss", "--optimizer", "--amp", "--no-live"):
+        assert option in docs
+
+
+def test_unload_takes_everything_back(global_shell):
+    def footprint():
+        magics = global_shell.magics_manager.magics
+        formatter = global_shell.display_formatter.ipython_display_formatter
+        return (
+            set(magics["line"]), set(magics["cell"]), set(global_shell.magics_manager.registry),
+            list(map(type, global_shell.configurables)), set(formatter.type_printers),
+        )  # fmt: skip
+
+    before = footprint()
+    lr_magic.load_ipython_extension(global_shell)
+    assert footprint() != before
+    lr_magic.unload_ipython_extension(global_shell)
+    assert footprint() == before
