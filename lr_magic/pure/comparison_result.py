@@ -143,8 +143,7 @@ def next_lr(trials: tuple[Trial, ...], step: float) -> float:
     """
     ordered = sorted(trials, key=lambda trial: trial.lr)
     best = min(range(len(ordered)), key=lambda i: ordered[i].final_loss)
-    is_lonely = len(ordered) == 1
-    if best == len(ordered) - 1 and (is_lonely or math.isfinite(ordered[best].final_loss)):
+    if best == len(ordered) - 1 and math.isfinite(ordered[best].final_loss):
         return ordered[best].lr * step
     if best == 0:
         return ordered[0].lr / step
