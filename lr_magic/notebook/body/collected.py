@@ -39,5 +39,7 @@ def put_back(values: Iterable[Any]) -> Iterator[None]:
         yield
     finally:
         with torch.no_grad():
-            for kept in (*walk.kept, *tensors):
+            for kept in walk.kept:
                 kept.put_back()
+            for state in tensors:
+                state.put_back()

@@ -32,7 +32,7 @@ class ForwardBody:
     def __init__(self, run: BodyRun, model: nn.Module, left_out: list[tuple[Any, str]], training: TrainingBody) -> None:
         self._run = run
         self._model = model
-        self._left_out = [(value, name, nothing) for value, name in left_out]
+        self._left_out: list[tuple[Any, str, Any]] = [(value, name, nothing) for value, name in left_out]
         self._left_out += [
             (value, "scale", _itself) for value, _ in left_out if isinstance(value, torch.amp.GradScaler)
         ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from lr_magic.pure.errors import DiscoveryError
@@ -42,7 +41,7 @@ def parse_body(body: str, source: CellSource, transform: Callable[[str], str] | 
     DiscoveryError
         Where the body is empty or leaves a function that it is not inside of.
     """
-    statements = _first_readable(_readings(body, source, transform), body, source)
+    statements = _first_readable(_readings(body, source, transform), source)
     if not statements:
         raise DiscoveryError("The cell below the `for` clause is empty. → paste the inside of your training loop")
     _refuse_function_statements(statements)
@@ -77,12 +76,15 @@ def _place(node: ast.AST, line: int) -> None:
         node.col_offset = node.end_col_offset = 0  # type: ignore[attr-defined]
 
 
-def _first_readable(readings: Iterator[str], body: str, source: CellSource) -> list[ast.stmt]:
+def _first_readable(readings: Iterator[str], source: CellSource) -> list[ast.stmt]:
+    errors: list[SyntaxError] = []
     for text in readings:
-        with suppress(SyntaxError):
+        try:
             return _statements(text, source)
-    # none reads: the error of the text as it was typed is the one to show
-    return _statements(_padded(body, source.first_line), source)
+        except SyntaxError as error:  # noqa: PERF203 - there are a handful of readings
+            errors.append(error)
+    # none reads: the one that came furthest is the one that was meant
+    raise max(errors, key=lambda error: error.lineno or 0)
 
 
 def _readings(body: str, source: CellSource, transform: Callable[[str], str] | None) -> Iterator[str]:

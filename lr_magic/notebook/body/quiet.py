@@ -32,7 +32,7 @@ def _displays_kept_back() -> Iterator[None]:
     from IPython.core.displaypub import CapturingDisplayPublisher  # noqa: PLC0415 - loaded where a shell runs
 
     publisher = shell.display_pub
-    shell.display_pub = CapturingDisplayPublisher()  # type: ignore[no-untyped-call]
+    shell.display_pub = CapturingDisplayPublisher()
     try:
         yield
     finally:

@@ -24,7 +24,8 @@ def metric_names(clause: ForClause, statements: list[ast.stmt]) -> frozenset[str
     """Names assigned in the body whose value comes from this batch alone.
 
     Left out: the loss under the name ``loss``; running sums (a name that is read before the batch assigns it and then
-    added to); what only some batches assign; constants; clocks and learning rates; and whatever is computed from one of these.
+    added to); what only some batches assign; constants; clocks and learning rates; and whatever is computed from
+    one of these.
     """
     values: dict[str, list[ast.expr]] = {}
     for node in own_nodes(statements):

@@ -59,6 +59,12 @@ def test_a_syntax_error_names_the_persons_line():
     assert (caught.value.filename, caught.value.lineno) == ("<cell>", 3)
 
 
+def test_a_syntax_error_of_an_indented_body_names_its_line_too():
+    with pytest.raises(SyntaxError) as caught:
+        parse_body("    x = 1\n    loss = = 2\n", SOURCE)
+    assert caught.value.lineno == 3
+
+
 @pytest.mark.parametrize("body", ["", "\n\n", "   \n"])
 def test_an_empty_body_is_refused(body):
     with pytest.raises(DiscoveryError, match="paste the inside of your training loop"):

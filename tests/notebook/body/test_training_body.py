@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import sys
 import textwrap
 from contextlib import redirect_stdout
 
@@ -111,7 +112,7 @@ def test_a_loop_over_indices_needs_no_loader(notebook):
 
 def test_a_progress_bar_is_left_out(notebook, capsys):
     def tqdm(iterable, **_):
-        print("a bar")
+        sys.stdout.write("a bar")
         return iterable
 
     tqdm.__module__ = "tqdm.std"
@@ -258,7 +259,7 @@ def test_break_ends_the_pass(notebook):
 
 def test_a_body_that_always_passes_over_ends_in_a_question(notebook):
     setup = setup_from_body(CLAUSE, "if len(images):\n    continue\n" + FULL, notebook).setup
-    with pytest.raises(BatchError, match="1000|1,000"):
+    with pytest.raises(BatchError, match=r"1,?000"):
         sweep(setup)
 
 
