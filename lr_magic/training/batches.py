@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import operator
+from collections.abc import Mapping
+from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -10,66 +12,79 @@ import torch
 from lr_magic.pure.errors import BatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 
-def move(batch: Any, device: torch.device) -> Any:
+Batch = Any  # the person's own type: a tensor, a pair, a dict, an object of theirs
+
+
+def move(batch: Batch, device: torch.device) -> Batch:
     """Move every tensor in a batch to a device: tensors, mappings, sequences, objects with ``.to``; the rest stays.
 
     The batch itself comes back where nothing had to be moved.
     """
     if isinstance(batch, torch.Tensor):
         return batch if batch.device == device else batch.to(device, non_blocking=True)
-    if isinstance(batch, (str, bytes, int, float)) or batch is None:
-        return batch
+    if type(batch) is list or type(batch) is tuple:
+        return _move_sequence(batch, device)
+    if not isinstance(batch, _PLAIN) and callable(getattr(batch, "to", None)):
+        return batch.to(device)  # PackedSequence, HF's BatchEncoding, torch_geometric's Data, a class of one's own
     if isinstance(batch, Mapping):
         return _move_mapping(batch, device)
-    if isinstance(batch, (list, tuple)):
-        return _move_sequence(batch, device)
-    # A person's own batch class, HF's BatchEncoding, torch_geometric's Data, PackedSequence
-    return batch.to(device) if callable(getattr(batch, "to", None)) else batch
+    return _move_sequence_of_own_kind(batch, device) if isinstance(batch, (list, tuple)) else batch
 
 
-def _move_sequence(batch: list[Any] | tuple[Any, ...], device: torch.device) -> Any:
+_PLAIN = (str, bytes, int, float, type(None))
+
+
+def _move_sequence(batch: list[Any] | tuple[Any, ...], device: torch.device) -> list[Any] | tuple[Any, ...]:
     moved = [move(item, device) for item in batch]
-    if all(new is old for new, old in zip(moved, batch, strict=True)):
+    if all(map(operator.is_, moved, batch)):
         return batch
-    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
-        return type(batch)(*moved)
-    if hasattr(batch, "data") and callable(getattr(batch, "to", None)):
-        return batch.to(device)  # PackedSequence is a tuple whose parts must agree
-    return type(batch)(moved)
+    return moved if type(batch) is list else tuple(moved)
 
 
-def _move_mapping(batch: Mapping[Any, Any], device: torch.device) -> Any:
-    if callable(getattr(batch, "to", None)):
-        return batch.to(device)
+def _move_sequence_of_own_kind(batch: list[Any] | tuple[Any, ...], device: torch.device) -> Batch:
+    moved = [move(item, device) for item in batch]
+    return type(batch)(*moved) if hasattr(batch, "_fields") else type(batch)(moved)  # a named tuple takes them singly
+
+
+def _move_mapping(batch: Mapping[Any, Any], device: torch.device) -> Mapping[Any, Any]:
     moved = {key: move(value, device) for key, value in batch.items()}
-    if all(moved[key] is batch[key] for key in batch):
+    if all(moved[key] is batch[key] for key in moved):
         return batch
     return moved if type(batch) is dict else type(batch)(moved)  # type: ignore[call-arg]
 
 
-def count_samples(batch: Any) -> int:
+def count_samples(batch: Batch) -> int:
     """Size of a batch: the first length of the first tensor in it; 1 where there is none."""
     if isinstance(batch, torch.Tensor):
         return batch.shape[0] if batch.ndim else 1
-    if isinstance(batch, Mapping):
-        parts: Iterable[Any] = batch.values()
-    elif isinstance(batch, (list, tuple)):
-        parts = batch
+    if isinstance(batch, (list, tuple)):
+        parts: Iterable[Any] = batch
+    elif isinstance(batch, Mapping):
+        parts = batch.values()
     else:
         return 1
-    first = next((part for part in parts if isinstance(part, (torch.Tensor, Mapping, list, tuple))), None)
-    return 1 if first is None else count_samples(first)
+    for part in parts:
+        if isinstance(part, (torch.Tensor, list, tuple, Mapping)):
+            return count_samples(part)
+    return 1
 
 
-def length_of(loader: Any) -> int | None:
+def length_of(loader: object) -> int | None:
     """Number of batches of a loader; None where it does not say."""
     try:
-        return len(loader)
+        return len(loader)  # type: ignore[arg-type]
     except TypeError:
         return None
+
+
+class EndOfBatches(Exception):  # noqa: N818 - an event, as StopIteration is one
+    """A pass over the loader has ended, or the loader is used up.
+
+    Not StopIteration, which a person's own code may raise by mistake.
+    """
 
 
 class BatchSource:
@@ -88,14 +103,14 @@ class BatchSource:
         self._device = device
         self._batches: Iterator[Any] | None = None
         self._num_in_pass = 0
-        self._num_seen = 0
+        self._has_seen_batch = False
 
-    def next_in_pass(self) -> Any:
+    def next_in_pass(self) -> Batch:
         """Next batch of the pass under way, on the device.
 
         Raises
         ------
-        StopIteration
+        EndOfBatches
             Where the pass ends; the next call begins a new one.
         """
         if self._batches is None:
@@ -105,32 +120,32 @@ class BatchSource:
             batch = next(self._batches)
         except StopIteration:
             self._batches = None
-            raise
+            raise EndOfBatches from None
         self._num_in_pass += 1
-        self._num_seen += 1
+        self._has_seen_batch = True
         return move(batch, self._device)
 
-    def next(self) -> Any:
+    def next(self) -> Batch:
         """Next batch, beginning a new pass where one ends.
 
         Raises
         ------
-        StopIteration
+        EndOfBatches
             If a new pass has no batch: the loader is a one-shot iterator and used up.
         BatchError
             If the very first pass has no batch.
         """
         try:
             return self.next_in_pass()
-        except StopIteration:
+        except EndOfBatches:
+            self.refuse_if_empty()
             if self._num_in_pass == 0:
-                self.refuse_if_empty()
                 raise
-        return self.next()
+        return self.next_in_pass()
 
     def refuse_if_empty(self) -> None:
         """Raise BatchError if the loader has not yielded a single batch so far."""
-        if self._num_seen == 0:
+        if not self._has_seen_batch:
             raise BatchError(
                 "The loader yields no batch. Is its dataset empty, is the batch larger than the dataset with "
                 "drop_last=True, or is it a generator that is used up?"
@@ -139,7 +154,10 @@ class BatchSource:
     def close(self) -> None:
         """Let go of the pass under way and end its worker processes."""
         batches, self._batches = self._batches, None
-        # A traceback may keep the iterator alive for long; its workers must not outlive the run.
+        # A traceback may keep the iterator alive for long; its workers and open files must not outlive the run.
+        if isinstance(batches, GeneratorType) and batches is not self._loader:
+            batches.close()
         shutdown = getattr(batches, "_shutdown_workers", None)
-        if callable(shutdown):
+        is_persistent = getattr(self._loader, "_iterator", None) is batches
+        if callable(shutdown) and not is_persistent:
             shutdown()

@@ -13,11 +13,18 @@ class CopyPlace:
 
     def __init__(self) -> None:
         self._room: dict[torch.device, float] = {}
-        self.num_bytes_in_host = 0
+        self._num_bytes_in_host = 0
+
+    @property
+    def note(self) -> str:
+        """Where copies went, if not beside the originals; one line, or empty."""
+        if self._num_bytes_in_host == 0:
+            return ""
+        return f"{self._num_bytes_in_host / 2**20:.0f} MiB of copies were kept in host memory: the device is short"
 
     def copy_of(self, data: torch.Tensor) -> torch.Tensor:
         """Copy the bytes of a tensor that is out of autograd's sight."""
-        if data.device.type == "cpu" or data.device.type == "meta":
+        if data.device.type in ("cpu", "meta"):
             return data.clone()
         num_bytes = data.numel() * data.element_size()
         if data.device not in self._room:
@@ -25,20 +32,20 @@ class CopyPlace:
         if num_bytes <= self._room[data.device]:
             self._room[data.device] -= num_bytes
             return data.clone()
-        self.num_bytes_in_host += num_bytes
-        return _host_copy(data)
+        self._num_bytes_in_host += num_bytes
+        return host_copy(data)
 
 
 def free_bytes(device: torch.device) -> float:
     """Bytes that can still be allocated on a device; infinite where it does not say."""
-    if device.type == "cuda":
-        free, _ = torch.cuda.mem_get_info(device)
-        cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-        return float(free + cached)
-    return float("inf")
+    if device.type != "cuda":
+        return float("inf")
+    free, _ = torch.cuda.mem_get_info(device)
+    cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return float(free + cached)
 
 
-def _host_copy(data: torch.Tensor) -> torch.Tensor:
-    can_pin = data.device.type == "cuda"
-    copy = torch.empty_like(data, device="cpu", pin_memory=can_pin)
+def host_copy(data: torch.Tensor) -> torch.Tensor:
+    """Copy a device's tensor to the host, pinned where that makes copying back faster."""
+    copy = torch.empty_like(data, device="cpu", pin_memory=data.device.type == "cuda")
     return copy.copy_(data)

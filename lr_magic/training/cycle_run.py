@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from lr_magic.pure.records import EpochRecord, StepRecord
 from lr_magic.pure.stop_reason import StopReason
-from lr_magic.training.batches import BatchSource
+from lr_magic.training.batches import BatchSource, EndOfBatches
+from lr_magic.training.endings import detail_of, reason_of
 from lr_magic.training.loss_fetching import fetcher_for
 from lr_magic.training.param_groups import get_momentum, set_lr, set_momentum
 from lr_magic.training.steering import Steering
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from lr_magic.training.interrupts import InterruptGate
     from lr_magic.training.setup import TrainingSetup
 
-# One bad batch is skipped by a scaler or by the person's own step; a dead model yields nothing else any more.
+# A scaler or the person's own step gets over one bad batch; a dead model yields nothing else any more.
 _MOST_NON_FINITE = 3
 
 
@@ -40,24 +43,22 @@ class CycleRates:
     """
 
     def __init__(self, setup: TrainingSetup, cycles: Sequence[OneCycle]) -> None:
-        groups = setup.optimizer.param_groups
         self._parts = [
-            (group, cycle, get_momentum(group) is not None) for group, cycle in zip(groups, cycles, strict=True)
+            (group, cycle, get_momentum(group) is not None)
+            for group, cycle in zip(setup.optimizer.param_groups, cycles, strict=True)
         ]
-        self._highest = max(cycles, key=lambda cycle: cycle.max_lr)
-        self._has_momentum = any(has_momentum for *_, has_momentum in self._parts)
 
-    def set(self, step: int) -> None:
-        """Set what the schedules say for a step."""
+    def set(self, step: int) -> tuple[float, float | None]:
+        """Set what the schedules say for a step; returns the highest rate and the momentum (None if not cycled)."""
+        highest, cycled = 0.0, None
         for group, cycle, has_momentum in self._parts:
-            set_lr(group, cycle.lr_at(step))
+            lr = cycle.lr_at(step)
+            highest = max(lr, highest)
+            set_lr(group, lr)
             if has_momentum:
-                set_momentum(group, cycle.momentum_at(step))
-
-    def record(self, step: int, loss: float) -> StepRecord:
-        """What to say about a step."""
-        momentum = self._highest.momentum_at(step) if self._has_momentum else None
-        return StepRecord(step, self._highest.lr_at(step), loss, momentum)
+                cycled = cycle.momentum_at(step)
+                set_momentum(group, cycled)
+        return highest, cycled
 
 
 class CycleRun:
@@ -93,12 +94,16 @@ class CycleRun:
         self._on_epoch = on_epoch
         self._steering = Steering(control)
         self._fetcher = fetcher_for(setup.target_device)
+        self._under_way: deque[tuple[float, float | None]] = deque()
         self._num_made = 0
         self._num_non_finite = 0
         self._begin_epoch()
 
     def run(self, gate: InterruptGate) -> None:
-        """Train to the end of the cycle, or until something ends it earlier."""
+        """Train to the end of the cycle, or until something ends it earlier.
+
+        An interrupt waits until the step under way is whole and noted in the history.
+        """
         source = BatchSource(self._setup.train_loader, self._setup.target_device)
         runner = StepRunner(self._setup, gate)
         if not self._setup.model.training:
@@ -106,27 +111,39 @@ class CycleRun:
         try:
             while not self._is_over():
                 self._step(runner, source)
+                gate.open()
             self._end_epoch()
+        except BaseException as error:
+            gate.lock()
+            self._abort(error)
+            raise
         finally:
             source.close()
-            self._take(self._fetcher.finish())
 
     def _is_over(self) -> bool:
-        if self._history.stop_reason is None and self._num_made == self._total_steps:
-            self._history.stop_reason = StopReason.COMPLETED
-        if self._history.stop_reason is None and not self._steering.follow():
-            self._history.stop_reason = StopReason.STOPPED
-        return self._history.stop_reason is not None
+        history = self._history
+        if history.stop_reason is None and self._num_made == self._total_steps:
+            history.stop_reason = StopReason.COMPLETED
+        if history.stop_reason is None and not self._steering.follow():
+            history.stop_reason = StopReason.STOPPED
+        return history.stop_reason is not None
+
+    def _abort(self, error: BaseException) -> None:
+        """Note the losses of all steps made so far, and why the run ends."""
+        # Reading may fail for the same reason as the run did (a device in trouble, a view's callback).
+        with suppress(Exception):
+            self._take(self._fetcher.finish())
+        self._history.stop_reason, self._history.stop_detail = reason_of(error), detail_of(error)
 
     def _step(self, runner: StepRunner, source: BatchSource) -> None:
-        self._rates.set(self._num_made)
+        values = self._rates.set(self._num_made)
         try:
             outcome = runner.run(source.next_in_pass)
-        except StopIteration:
+        except EndOfBatches:
             self._end_pass(source)
             return
         self._num_made += 1
-        self._num_in_pass += 1
+        self._under_way.append(values)
         self._note(outcome)
 
     def _note(self, outcome: StepOutcome) -> None:
@@ -137,33 +154,35 @@ class CycleRun:
 
     def _end_pass(self, source: BatchSource) -> None:
         source.refuse_if_empty()
-        if self._num_in_pass == 0:
+        if self._samples:
+            self._end_epoch()
+        else:
             self._history.stop_reason = StopReason.OUT_OF_BATCHES
-            return
-        self._end_epoch()
 
     def _take(self, losses: list[float]) -> None:
-        for loss in losses:
-            record = self._rates.record(len(self._history.steps), loss)
-            self._history.steps.append(record)
-            self._losses.append(loss)
-            self._num_non_finite = 0 if math.isfinite(loss) else self._num_non_finite + 1
-            if self._num_non_finite >= _MOST_NON_FINITE and self._history.stop_reason is None:
-                self._history.stop_reason = StopReason.NON_FINITE
-            if self._on_step is not None:
+        records = [self._record(loss) for loss in losses]
+        if self._on_step is not None:
+            for record in records:
                 self._on_step(record)
 
+    def _record(self, loss: float) -> StepRecord:
+        record = StepRecord(len(self._history.steps), self._under_way[0][0], loss, self._under_way.popleft()[1])
+        self._history.steps.append(record)
+        self._losses.append(loss)
+        self._num_non_finite = 0 if math.isfinite(loss) else self._num_non_finite + 1
+        if self._num_non_finite == _MOST_NON_FINITE and self._history.stop_reason is None:
+            self._history.stop_reason = StopReason.NON_FINITE
+        return record
+
     def _begin_epoch(self) -> None:
-        self._begin = time.perf_counter()
-        self._paused_before = self._steering.paused_seconds
-        self._num_in_pass = 0
+        self._begin = time.perf_counter() - self._steering.paused_seconds
         self._samples: list[int] = []
         self._losses: list[float] = []
         self._means = WeightedMeans()
 
     def _end_epoch(self) -> None:
         """Close the epoch under way, if it has a step: validate and record."""
-        if self._num_in_pass == 0:
+        if not self._samples:
             return
         self._take(self._fetcher.finish())
         validated = validate(self._setup)
@@ -172,7 +191,7 @@ class CycleRun:
             train_loss=weighted_mean(self._losses, self._samples),
             valid_loss=None if validated is None else validated[0],
             metrics=self._means.read() if validated is None else validated[1],
-            seconds=time.perf_counter() - self._begin - (self._steering.paused_seconds - self._paused_before),
+            seconds=time.perf_counter() - self._begin - self._steering.paused_seconds,
         )
         self._history.epochs.append(record)
         if self._on_epoch is not None:

@@ -9,29 +9,31 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from types import CodeType, FrameType, TracebackType
 
-# Code objects in which an interrupt is held back from their very first instruction on, before they can shut a gate.
-_CRITICAL_CODE: set[CodeType] = set()
+# Code objects in which an interrupt waits from their very first instruction on, before they can lock a gate.
+_LOCKED_CODE: set[CodeType] = set()
 
 
 def hold_interrupts_in(code: CodeType) -> None:
-    """Hold back every interrupt that arrives while this code object runs under an open gate."""
-    _CRITICAL_CODE.add(code)
+    """Let every interrupt wait that arrives while this code object runs within a gate."""
+    _LOCKED_CODE.add(code)
 
 
 class InterruptGate:
-    """Context manager: interrupts pass while the gate is open and wait while it is shut.
+    """Context manager: interrupts pass while the gate is open and wait while it is shut or locked.
 
-    Signals reach the main thread only, so in any other thread the gate does nothing. The handler that was there before
-    is called for every interrupt let through, and is back in place afterwards.
+    Shut, it gives way to a second interrupt, since what is held up may hang; locked, it never does. Signals reach the
+    main thread only, so in any other thread the gate does nothing. The handler that was there before is called for
+    every interrupt that passes, and is back in place afterwards.
     """
 
     def __init__(self) -> None:
         self._is_shut = False
+        self._is_locked = False
         self._is_waiting = False
         self._is_installed = False
         self._previous: Any = None
 
-    def __enter__(self) -> InterruptGate:
+    def __enter__(self) -> InterruptGate:  # noqa: PYI034 - Self needs Python 3.11
         if threading.current_thread() is threading.main_thread():
             self._previous = signal.getsignal(signal.SIGINT)
             # SIG_DFL, SIG_IGN and handlers set from C are decisions of the process, not ours to change.
@@ -46,13 +48,16 @@ class InterruptGate:
         if self._is_installed:
             signal.signal(signal.SIGINT, self._previous)
             self._is_installed = False
-        self._is_shut = False
         if error is None:
-            self._let_waiting_pass()
+            self.open()
 
     def shut(self) -> None:
-        """From now on interrupts wait."""
+        """From now on an interrupt waits; a second one passes."""
         self._is_shut = True
+
+    def lock(self) -> None:
+        """From now on every interrupt waits."""
+        self._is_locked = True
 
     def open(self) -> None:
         """Interrupts pass again; one that has been waiting passes now.
@@ -60,19 +65,17 @@ class InterruptGate:
         Raises
         ------
         KeyboardInterrupt
-            If an interrupt arrived while the gate was shut.
+            If an interrupt arrived meanwhile.
         """
-        self._is_shut = False
-        if self._is_waiting:
-            self._let_waiting_pass()
-
-    def _let_waiting_pass(self) -> None:
+        self._is_shut = self._is_locked = False
         if self._is_waiting:
             self._is_waiting = False
             raise KeyboardInterrupt
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self._is_shut or (frame is not None and frame.f_code in _CRITICAL_CODE):
+        is_locked = self._is_locked or (frame is not None and frame.f_code in _LOCKED_CODE)
+        if is_locked or (self._is_shut and not self._is_waiting):
             self._is_waiting = True
         else:
+            self._is_waiting = False
             self._previous(number, frame)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
@@ -96,18 +96,18 @@ class _Group:
 
     def __init__(self, losses: torch.Tensor) -> None:
         device = losses.device
-        self._event = None
+        self._event: Any = None
         if device.type == "cuda":
             self._host = torch.empty(losses.shape, dtype=losses.dtype, pin_memory=True)
             self._host.copy_(losses, non_blocking=True)
-            self._event = torch.cuda.Event()
+            self._event = torch.cuda.Event()  # type: ignore[no-untyped-call]
             self._event.record(torch.cuda.current_stream(device))
         else:
             self._host = losses
 
     def has_arrived(self) -> bool:
         # Without an event nobody can tell, so such a group is read when it is the oldest of too many.
-        return self._event is not None and self._event.query()
+        return self._event is not None and bool(self._event.query())
 
     def read(self) -> list[float]:
         if self._event is not None:

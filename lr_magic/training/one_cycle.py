@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lr_magic.pure.errors import SettingError
 from lr_magic.pure.fit_history import FitHistory
 from lr_magic.pure.schedules import OneCycle
-from lr_magic.pure.stop_reason import StopReason
 from lr_magic.training.batches import length_of
 from lr_magic.training.cycle_run import CycleRun
 from lr_magic.training.endings import attach_result, detail_of, reason_of
@@ -96,18 +95,17 @@ def fit_one_cycle(
 
 def _drive(setup: TrainingSetup, run: CycleRun, history: FitHistory) -> None:
     """Run to the end, and put rates, momenta and flags back on every way out."""
-    values, flags, gate = GroupValues(setup.optimizer), TrainingFlags(setup.model), InterruptGate()
+    values, flags = GroupValues(setup.optimizer), TrainingFlags(setup.model)
     try:
-        with gate:
+        with InterruptGate() as gate:
             try:
                 run.run(gate)
             finally:
-                gate.shut()
+                gate.lock()
                 values.put_back()
                 flags.put_back()
     except BaseException as error:
-        # An interrupt that arrived while all was being put back does not change how the run itself ended.
-        if history.stop_reason is None or history.stop_reason is StopReason.FAILED:
+        if history.stop_reason is None:
             history.stop_reason, history.stop_detail = reason_of(error), detail_of(error)
         attach_result(error, history)
         raise
@@ -141,7 +139,7 @@ def planned_steps(setup: TrainingSetup, *, epochs: int | None = None, steps: int
     return (epochs or 0) * steps_per_epoch
 
 
-def _peaks(setup: TrainingSetup, max_lr: Any) -> list[float]:
+def _peaks(setup: TrainingSetup, max_lr: float | Sequence[float]) -> list[float]:
     num_groups = len(setup.optimizer.param_groups)
     if not isinstance(max_lr, Sequence):
         return [float(max_lr)] * num_groups

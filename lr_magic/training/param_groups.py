@@ -29,7 +29,8 @@ class SweptRates:
     def __init__(self, optimizers: Sequence[Optimizer]) -> None:
         self._groups = [group for optimizer in optimizers for group in optimizer.param_groups]
         self._ratios = _ratios(self._groups)
-        self._single = self._groups[0] if len(self._groups) == 1 and type(self._groups[0]["lr"]) is float else None
+        is_single = len(self._groups) == 1 and not isinstance(self._groups[0]["lr"], torch.Tensor)
+        self._single = self._groups[0] if is_single else None
 
     def set(self, lr: float) -> None:
         """Give the highest group the rate `lr`, every other one its share."""
@@ -59,8 +60,7 @@ def set_lr(group: Group, lr: float) -> None:
 def get_momentum(group: Group) -> float | None:
     """SGD's momentum or Adam's beta1; None where the group has neither or it is switched off (0)."""
     if "betas" in group:
-        beta1 = float(group["betas"][0])
-        return beta1 or None
+        return float(group["betas"][0]) or None
     return float(group.get("momentum", 0.0)) or None
 
 
@@ -73,19 +73,23 @@ def set_momentum(group: Group, momentum: float) -> None:
 
 
 class GroupValues:
-    """Rates and momenta of an optimizer as they are now, to be put back after a training."""
+    """Rates, momenta and keys of an optimizer's groups as they are now, to be put back after a training."""
 
-    _KEYS = ("lr", "momentum", "betas")
+    _CYCLED = ("lr", "momentum", "betas")
 
     def __init__(self, optimizer: Optimizer) -> None:
-        self._kept = [
-            (group, {key: group[key] for key in self._KEYS if key in group}) for group in optimizer.param_groups
-        ]
+        self._groups = [(group, tuple(group), _picked(group, self._CYCLED)) for group in optimizer.param_groups]
         self._lrs = [float(group["lr"]) for group in optimizer.param_groups]
 
     def put_back(self) -> None:
-        """Give every group its rate and momentum as they were; a tensor keeps its identity."""
-        for (group, values), lr in zip(self._kept, self._lrs, strict=True):
-            group.update(values)
+        """Give every group its rate, momentum and keys as they were; a tensor keeps its identity."""
+        for (group, keys, cycled), lr in zip(self._groups, self._lrs, strict=True):
+            for key in [key for key in group if key not in keys]:
+                del group[key]
+            group.update(cycled)
             if isinstance(group["lr"], torch.Tensor):
                 group["lr"].fill_(lr)
+
+
+def _picked(group: Group, keys: tuple[str, ...]) -> Group:
+    return {key: group[key] for key in keys if key in group}

@@ -3,48 +3,74 @@
 from __future__ import annotations
 
 import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _ACCELERATORS = ("cuda", "xpu", "mps")
 
 
+class RandomSource:
+    """State of one source of random numbers.
+
+    Parameters
+    ----------
+    read
+        Returns the state.
+    write
+        Sets it.
+    """
+
+    __slots__ = ("_read", "_state", "_write")
+
+    def __init__(self, read: Callable[[], Any], write: Callable[[Any], Any]) -> None:
+        self._read = read
+        self._write = write
+        self._state = read()
+
+    def put_back(self) -> bool:
+        """Let the source go on where it was, if it moved; whether it stands there, looked at afterwards."""
+        if _is_same_state(self._read(), self._state):
+            return True
+        self._write(self._state)
+        return _is_same_state(self._read(), self._state)
+
+
+def _is_same_state(now: Any, before: Any) -> bool:
+    if isinstance(before, torch.Tensor):
+        return torch.equal(now, before)
+    if isinstance(before, np.ndarray):
+        return bool(np.array_equal(now, before))
+    if isinstance(before, dict):
+        return all(_is_same_state(now[key], before[key]) for key in before)
+    if isinstance(before, (list, tuple)) and len(before) < 10:  # Python's own state is one tuple of 625 plain numbers
+        return all(map(_is_same_state, now, before))
+    return bool(now == before)
+
+
 class GlobalRandomState:
-    """State of every random number source that belongs to the process."""
+    """State of every source that belongs to the process: Python, NumPy, torch and the accelerators in use."""
 
     def __init__(self) -> None:
-        self._python = random.getstate()
-        self._numpy = np.random.get_state()  # noqa: NPY002 - the legacy state is what notebooks use
-        self._torch = torch.get_rng_state()
-        self._accelerators = {kind: _accelerator_states(kind) for kind in _ACCELERATORS if _is_in_use(kind)}
+        self._sources = [
+            RandomSource(random.getstate, random.setstate),
+            RandomSource(np.random.get_state, np.random.set_state),
+            RandomSource(torch.get_rng_state, torch.set_rng_state),
+        ]
+        in_use = [kind for kind in _ACCELERATORS if _is_in_use(kind)]
+        self._sources.extend(_accelerator_source(kind) for kind in in_use)
+        self._unused = [kind for kind in _ACCELERATORS if kind not in in_use]
 
-    def put_back(self) -> None:
-        """Continue every source where it was."""
-        random.setstate(self._python)
-        np.random.set_state(self._numpy)  # noqa: NPY002
-        torch.set_rng_state(self._torch)
-        for kind in _ACCELERATORS:
+    def put_back(self) -> bool:
+        """Let every source go on where it was; whether all of them stand there, looked at afterwards."""
+        for kind in self._unused:
             if _is_in_use(kind):
-                _set_accelerator_states(kind, self._accelerators.get(kind))
-
-    def is_back(self) -> bool:
-        """Whether every source stands where it was."""
-        now = GlobalRandomState()
-        return (
-            now._python == self._python
-            and _numpy_state_equal(now._numpy, self._numpy)
-            and torch.equal(now._torch, self._torch)
-            and all(
-                all(map(torch.equal, states, now._accelerators.get(kind, [])))
-                for kind, states in self._accelerators.items()
-            )
-        )
-
-
-def _numpy_state_equal(one: Any, other: Any) -> bool:
-    return all(np.array_equal(left, right) for left, right in zip(one, other, strict=True))
+                _rewind(kind)
+        return sum(not source.put_back() for source in self._sources) == 0
 
 
 def _is_in_use(kind: str) -> bool:
@@ -52,62 +78,37 @@ def _is_in_use(kind: str) -> bool:
     module = getattr(torch, kind, None)
     if module is None:
         return False
+    return torch.backends.mps.is_available() if kind == "mps" else bool(module.is_initialized())
+
+
+def _accelerator_source(kind: str) -> RandomSource:
+    module = getattr(torch, kind)
     if kind == "mps":
-        return torch.backends.mps.is_available()
-    return bool(module.is_initialized())
+        return RandomSource(module.get_rng_state, module.set_rng_state)
+    return RandomSource(module.get_rng_state_all, module.set_rng_state_all)
 
 
-def _accelerator_states(kind: str) -> list[torch.Tensor]:
-    module = getattr(torch, kind)
-    return [module.get_rng_state()] if kind == "mps" else list(module.get_rng_state_all())
+def _rewind(kind: str) -> None:
+    """Set an accelerator that was first used during the run to the start of its seed, where it stood before."""
+    for generator in getattr(torch, kind).default_generators:
+        generator.manual_seed(generator.initial_seed())
 
 
-def _set_accelerator_states(kind: str, states: list[torch.Tensor] | None) -> None:
-    module = getattr(torch, kind)
-    if states is None:
-        # First used during the run: before that it stood at the start of its seed.
-        for generator in module.default_generators:
-            generator.manual_seed(generator.initial_seed())
-    elif kind == "mps":
-        module.set_rng_state(states[0])
-    else:
-        module.set_rng_state_all(states)
+class GeneratorState(RandomSource):
+    """State of one generator object: a loader's, a sampler's, a dataset's."""
 
-
-class GeneratorState:
-    """State of one random number source that belongs to an object: a loader, a sampler, a dataset."""
+    __slots__ = ()
 
     def __init__(self, generator: Any) -> None:
-        self._generator = generator
-        self._state = _state_of(generator)
-
-    def put_back(self) -> None:
-        """Continue where it was."""
-        if isinstance(self._generator, torch.Generator):
-            self._generator.set_state(self._state)
-        elif isinstance(self._generator, random.Random):
-            self._generator.setstate(self._state)
-        elif isinstance(self._generator, np.random.Generator):
-            self._generator.bit_generator.state = self._state
+        if isinstance(generator, random.Random):
+            super().__init__(generator.getstate, generator.setstate)
+        elif isinstance(generator, np.random.Generator):
+            bits = generator.bit_generator
+            super().__init__(lambda: bits.state, lambda state: setattr(bits, "state", state))
         else:
-            self._generator.set_state(self._state)
-
-    def is_back(self) -> bool:
-        """Whether it stands where it was."""
-        now = _state_of(self._generator)
-        if isinstance(now, torch.Tensor):
-            return torch.equal(now, self._state)
-        return repr(now) == repr(self._state)
+            super().__init__(generator.get_state, generator.set_state)
 
 
 def is_random_source(value: object) -> bool:
     """Whether a value is a random number generator that `GeneratorState` can keep."""
     return isinstance(value, (torch.Generator, random.Random, np.random.Generator, np.random.RandomState))
-
-
-def _state_of(generator: Any) -> Any:
-    if isinstance(generator, random.Random):
-        return generator.getstate()
-    if isinstance(generator, np.random.Generator):
-        return generator.bit_generator.state
-    return generator.get_state()

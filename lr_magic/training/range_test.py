@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lr_magic.pure.stop_reason import StopReason
-from lr_magic.training.batches import BatchSource
-from lr_magic.training.endings import attach_result, detail_of, reason_of
-from lr_magic.training.restore import RestoreReceipt, restored
+from lr_magic.training.batches import BatchSource, EndOfBatches
+from lr_magic.training.endings import attach_result
+from lr_magic.training.restore import restored
+from lr_magic.training.restore_receipt import RestoreReceipt
 from lr_magic.training.setup import refuse_misplaced_model
 from lr_magic.training.step import StepRunner
 from lr_magic.training.sweep import Sweep, SweepSettings
@@ -72,31 +73,31 @@ def range_test(
         with restored(setup) as receipt:
             _run(setup, sweep)
     except BaseException as error:
-        result = sweep.result(detail_of(error))
-        result.stop_reason = reason_of(error)
-        result.receipt = str(receipt)
-        attach_result(error, result)
+        sweep.abort(error)
+        attach_result(error, _result(sweep, receipt))
         raise
+    return _result(sweep, receipt)
+
+
+def _result(sweep: Sweep, receipt: RestoreReceipt) -> RangeTestResult:
     result = sweep.result()
-    result.receipt = str(receipt)
+    result.receipt = str(receipt) if receipt.is_done else ""
     return result
 
 
 def _run(setup: TrainingSetup, sweep: Sweep) -> None:
     source = BatchSource(setup.train_loader, setup.target_device)
     runner = StepRunner(setup)
+    # A model in training keeps the modules that the person holds in eval mode (frozen batch norm) as they are.
     if not setup.model.training:
         setup.model.train()
     try:
         while sweep.begin_step():
-            try:
-                outcome = runner.run(source.next)
-            except StopIteration:
-                sweep.end(StopReason.OUT_OF_BATCHES)
-                return
-            sweep.end_step(outcome.loss)
-    except BaseException:
-        sweep.end(StopReason.FAILED)
+            sweep.end_step(runner.run(source.next).loss)
+    except EndOfBatches:
+        sweep.end(StopReason.OUT_OF_BATCHES)
+    except BaseException as error:
+        sweep.abort(error)
         raise
     finally:
         source.close()

@@ -1,107 +1,35 @@
-"""One optimizer step: forward, backward, accumulation, gradient scaler, clipping."""
+"""One optimizer step: its batches, forward and backward, and what they say together."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
 from lr_magic.pure.errors import BatchError
-from lr_magic.training.batches import count_samples
-from lr_magic.training.interrupts import InterruptGate
-from lr_magic.training.setup import AUTOCAST_TYPES, BatchOutcome, TrainingSetup
+from lr_magic.training.batches import EndOfBatches, count_samples
+from lr_magic.training.setup import AUTOCAST_TYPES
+from lr_magic.training.update import Update
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
+
+    from lr_magic.training.interrupts import InterruptGate
+    from lr_magic.training.setup import BatchOutcome, TrainingSetup
+
+__all__ = ["StepOutcome", "StepRunner", "Update", "autocast_of"]
+
+# A person's own step that lets this many batches pass without a step will not make one at all.
+_MOST_BATCHES_WITHOUT_STEP = 1_000
 
 
 class StepOutcome(NamedTuple):
-    """What one optimizer step says: mean loss and metrics of its batches (on the device), number of its samples."""
+    """What one optimizer step says: mean loss (0-d, detached) and metrics of its batches, number of its samples."""
 
     loss: torch.Tensor
     num_samples: int
     metrics: Mapping[str, Any]
-
-
-class Update:
-    """What a person's own step calls in place of ``loss.backward()``, ``optimizer.step()`` and ``zero_grad()``.
-
-    Scaling, accumulation and clipping of the setup happen inside. Whatever the step leaves out is done by `finish`.
-    """
-
-    def __init__(self, setup: TrainingSetup, gate: InterruptGate | None = None) -> None:
-        self._setup = setup
-        self._gate = gate if gate is not None else InterruptGate()
-        self._parameters = [p for group in setup.optimizer.param_groups for p in group["params"]]
-        self._scaler = setup.scaler if setup.scaler is not None else _own_scaler(setup)
-        self._is_plain = self._scaler is None and setup.clip_norm is None
-        self._is_last_batch = True
-        self._has_backward = False
-        self.has_stepped = False
-
-    def zero_grad(self) -> None:
-        """Nothing to do: gradients are zeroed before each step's first batch."""
-
-    def backward(self, loss: torch.Tensor) -> None:
-        """Add the gradients of a batch's loss."""
-        _refuse_bad_loss(loss)
-        self._has_backward = True
-        if self._setup.accumulate > 1:
-            loss = loss / self._setup.accumulate
-        (loss if self._scaler is None else self._scaler.scale(loss)).backward()  # type: ignore[no-untyped-call]
-
-    def step(self) -> None:
-        """Update the parameters; while batches are being accumulated, only the last batch's call does so."""
-        if (self._is_last_batch and not self.has_stepped) or self._setup.owns_step:
-            self._apply()
-
-    def begin(self) -> None:
-        """Begin a step: no gradients, nothing done yet."""
-        self._setup.optimizer.zero_grad()
-        self.has_stepped = False
-
-    def begin_batch(self, *, is_last: bool) -> None:
-        """Begin a batch of the step."""
-        self._is_last_batch = is_last
-        self._has_backward = False
-
-    def finish(self, outcome: BatchOutcome) -> None:
-        """Do after a batch what its step left out."""
-        if not self._has_backward:
-            self.backward(outcome.loss)
-        if self._is_last_batch and not self.has_stepped and not self._setup.owns_step:
-            self._apply()
-
-    def apply_partial(self, num_batches: int) -> None:
-        """Update after fewer batches than planned (a pass ended): their mean counts in full."""
-        grads = [p.grad for p in self._parameters if p.grad is not None]
-        torch._foreach_mul_(grads, self._setup.accumulate / num_batches)
-        self._apply()
-
-    def _apply(self) -> None:
-        self.has_stepped = True
-        # An interrupt inside would leave some parameters stepped and others not.
-        self._gate.shut()
-        try:
-            self._step_optimizer()
-        finally:
-            self._gate.open()
-
-    def _step_optimizer(self) -> None:
-        optimizer, scaler = self._setup.optimizer, self._scaler
-        if self._is_plain:
-            optimizer.step()
-            return
-        if self._setup.clip_norm is not None:
-            if scaler is not None:
-                scaler.unscale_(optimizer)
-            torch.nn.utils.clip_grad_norm_(self._parameters, self._setup.clip_norm)
-        if scaler is None:
-            optimizer.step()
-        else:
-            scaler.step(optimizer)
-            scaler.update()
 
 
 class StepRunner:
@@ -112,85 +40,101 @@ class StepRunner:
     setup
         What is trained.
     gate
-        Held shut while parameters are being updated.
+        Shut when parameters are being updated; to be opened by the caller of `run`.
     """
 
     def __init__(self, setup: TrainingSetup, gate: InterruptGate | None = None) -> None:
-        self._setup = setup
         self._update = Update(setup, gate)
+        self._owns_step = setup.owns_step
+        self._accumulate = setup.accumulate
         self._autocast = autocast_of(setup)
+        self._call = _batch_call(setup, self._update)
 
-    def run(self, next_batch: Any) -> StepOutcome:
+    def run(self, next_batch: Callable[[], Any]) -> StepOutcome:
         """Make one step.
 
         Parameters
         ----------
         next_batch
-            Called for each batch; its StopIteration ends the step early.
+            Called for each batch; its EndOfBatches ends the step early.
 
         Raises
         ------
-        StopIteration
-            If there is no batch left for this step.
+        EndOfBatches
+            If no batch is left for this step.
+        BatchError
+            If a person's own step lets too many batches pass.
         """
-        update = self._update
-        update.begin()
-        outcomes: list[tuple[BatchOutcome, int]] = []
-        while not self._is_complete(len(outcomes)):
+        if self._owns_step or self._accumulate > 1:
+            return self._run_batches(next_batch)
+        for _ in range(_MOST_BATCHES_WITHOUT_STEP):
+            self._update.begin()
+            batch = next_batch()
+            outcome = self._run_batch(batch, is_last=True)
+            if outcome is not None:
+                return StepOutcome(_as_number(outcome.loss), count_samples(batch), outcome.metrics)
+        raise _no_step_error()
+
+    def _run_batches(self, next_batch: Callable[[], Any]) -> StepOutcome:
+        """Make one step of several batches: a fixed number, or until the person's own step has stepped."""
+        self._update.begin()
+        outcomes: list[StepOutcome] = []
+        for _ in range(_MOST_BATCHES_WITHOUT_STEP):
             try:
                 batch = next_batch()
-            except StopIteration:
-                if not outcomes or self._setup.owns_step:
+            except EndOfBatches:
+                if not outcomes or self._owns_step:
                     raise
-                update.apply_partial(len(outcomes))
-                break
-            update.begin_batch(is_last=len(outcomes) + 1 == self._setup.accumulate)
-            outcomes.append((self._run_batch(batch), count_samples(batch)))
-        return _mean_outcome(outcomes)
+                self._update.apply_partial(len(outcomes))
+                return _mean_outcome(outcomes)
+            outcome = self._run_batch(batch, is_last=len(outcomes) + 1 == self._accumulate)
+            if outcome is not None:
+                outcomes.append(StepOutcome(_as_number(outcome.loss), count_samples(batch), outcome.metrics))
+            if outcomes and (self._update.has_stepped if self._owns_step else len(outcomes) == self._accumulate):
+                return _mean_outcome(outcomes)
+        raise _no_step_error()
 
-    def _is_complete(self, num_batches: int) -> bool:
-        return self._update.has_stepped if self._setup.owns_step else num_batches == self._setup.accumulate
+    def _run_batch(self, batch: Any, *, is_last: bool) -> BatchOutcome | None:
+        self._update.begin_batch(is_last=is_last)
+        if self._autocast is None:
+            outcome = self._call(batch)
+        else:
+            with self._autocast:
+                outcome = self._call(batch)
+        if outcome is not None:
+            self._update.finish(outcome)
+        return outcome
 
-    def _run_batch(self, batch: Any) -> BatchOutcome:
-        with self._autocast:
-            if self._setup.train_batch is not None:
-                outcome = self._setup.train_batch(batch, self._update)
-            else:
-                outcome = self._setup.compute_loss(batch)
-        self._update.finish(outcome)
-        return BatchOutcome(outcome.loss.detach(), outcome.metrics)
+
+def _batch_call(setup: TrainingSetup, update: Update) -> Callable[[Any], BatchOutcome | None]:
+    train_batch = setup.train_batch
+    if train_batch is None:
+        return setup.compute_loss
+    return lambda batch: train_batch(batch, update)
 
 
-def _mean_outcome(outcomes: list[tuple[BatchOutcome, int]]) -> StepOutcome:
+def _as_number(loss: torch.Tensor) -> torch.Tensor:
+    loss = loss.detach()
+    return loss if loss.ndim == 0 else loss.reshape(())
+
+
+def _mean_outcome(outcomes: list[StepOutcome]) -> StepOutcome:
     if len(outcomes) == 1:
-        (loss, metrics), num_samples = outcomes[0]
-        return StepOutcome(loss if loss.ndim == 0 else loss.reshape(()), num_samples, metrics)
-    losses = torch.stack([outcome.loss.reshape(()) for outcome, _ in outcomes])
-    names = outcomes[0][0].metrics
-    metrics = {name: sum(outcome.metrics[name] for outcome, _ in outcomes) / len(outcomes) for name in names}
-    return StepOutcome(losses.mean(), sum(count for _, count in outcomes), metrics)
+        return outcomes[0]
+    loss = torch.stack([outcome.loss.float() for outcome in outcomes]).mean()
+    metrics = {name: sum(outcome.metrics[name] for outcome in outcomes) / len(outcomes) for name in outcomes[0].metrics}
+    return StepOutcome(loss, sum(outcome.num_samples for outcome in outcomes), metrics)
 
 
-def autocast_of(setup: TrainingSetup) -> AbstractContextManager[Any]:
-    """Context of a setup's forward passes."""
+def autocast_of(setup: TrainingSetup) -> AbstractContextManager[Any] | None:
+    """Context of a setup's forward passes; None where they need none."""
     if setup.amp is None:
-        return nullcontext()
+        return None
     return torch.autocast(setup.target_device.type, dtype=AUTOCAST_TYPES[setup.amp])
 
 
-def _own_scaler(setup: TrainingSetup) -> torch.amp.GradScaler | None:
-    return torch.amp.GradScaler(setup.target_device.type) if setup.amp == "fp16" else None
-
-
-def _refuse_bad_loss(loss: Any) -> None:
-    if not isinstance(loss, torch.Tensor):
-        raise BatchError(f"The loss must be a tensor; got a {type(loss).__name__}. Return it before .item().")
-    if loss.numel() != 1:
-        raise BatchError(
-            f"The loss must be one number; got a tensor of shape {tuple(loss.shape)}. Average it: loss.mean()."
-        )
-    if not loss.requires_grad:
-        raise BatchError(
-            "The loss depends on no parameter that requires a gradient. Is everything frozen, or is the loss computed "
-            "under torch.no_grad() or from .detach() or .item()?"
-        )
+def _no_step_error() -> BatchError:
+    return BatchError(
+        f"{_MOST_BATCHES_WITHOUT_STEP:,} batches went by without an optimizer step. Is the step reached, and does the "
+        "body pass over every batch?"
+    )

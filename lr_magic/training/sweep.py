@@ -2,84 +2,31 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from lr_magic.pure.divergence import DivergenceRule
-from lr_magic.pure.errors import SettingError
 from lr_magic.pure.range_test_result import RangeTestResult
 from lr_magic.pure.records import StepRecord
-from lr_magic.pure.schedules import sweep_lrs
 from lr_magic.pure.stop_reason import StopReason
+from lr_magic.training.endings import detail_of, reason_of
 from lr_magic.training.loss_fetching import fetcher_for
 from lr_magic.training.param_groups import SweptRates
-from lr_magic.training.setup import require_positive
 from lr_magic.training.steering import Steering
+from lr_magic.training.sweep_plan import SweepSettings, plan_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import torch
     from torch.optim import Optimizer
 
     from lr_magic.pure.control import RunControl
-    from lr_magic.training.loss_fetching import LossFetcher
 
-
-@dataclass(frozen=True)
-class SweepSettings:
-    """Settings of a sweep, checked.
-
-    Attributes
-    ----------
-    start_lr, end_lr
-        First and last learning rate, both reached exactly, 0 < start_lr < end_lr.
-    num_steps
-        Number of learning rates, >= 1.
-    batches_per_lr
-        Optimizer steps made at each rate, >= 1; the loss of a rate is their mean.
-    linear
-        Equal differences instead of equal ratios.
-    divergence_factor
-        See `DivergenceRule`.
-    stop_when_diverged
-        False sweeps on to `end_lr` unless the loss is NaN or infinite.
-    seconds
-        Time for the whole sweep, > 0, in place of `num_steps`; None for no limit.
-
-    Raises
-    ------
-    SettingError
-        If a value is out of its range.
-    """
-
-    start_lr: float = 1e-7
-    end_lr: float = 10.0
-    num_steps: int = 100
-    batches_per_lr: int = 1
-    linear: bool = False
-    divergence_factor: float = 4.0
-    stop_when_diverged: bool = True
-    seconds: float | None = None
-
-    def __post_init__(self) -> None:
-        sweep_lrs(self.start_lr, self.end_lr, self.num_steps, linear=self.linear)
-        DivergenceRule(self.divergence_factor)
-        if self.batches_per_lr < 1:
-            raise SettingError(f"batches_per_lr must be at least 1; got {self.batches_per_lr}.")
-        require_positive("seconds", self.seconds)
-
-    def lr_at(self, progress: float) -> float:
-        """Learning rate at a fraction of the sweep, 0 <= progress <= 1."""
-        if progress >= 1.0:
-            return self.end_lr
-        if self.linear:
-            return self.start_lr + (self.end_lr - self.start_lr) * progress
-        return float(self.start_lr * (self.end_lr / self.start_lr) ** progress)
+__all__ = ["Sweep", "SweepSettings"]
 
 
 class Sweep:
@@ -101,6 +48,11 @@ class Sweep:
         Called once per rate, in order, possibly some steps late.
     control
         Read between steps.
+
+    Attributes
+    ----------
+    stop_reason
+        Why the sweep is over; None while it goes on.
     """
 
     def __init__(
@@ -112,20 +64,22 @@ class Sweep:
         on_step: Callable[[StepRecord], None] | None = None,
         control: RunControl | None = None,
     ) -> None:
+        self.stop_reason: StopReason | None = None
         self._settings = settings
-        self._rates = SweptRates(optimizers)
-        self._plan = _plan_of(settings)
-        self._fetcher: LossFetcher = fetcher_for(device)
+        self._batches_per_lr = settings.batches_per_lr
+        self._set_rates = SweptRates(optimizers).set
+        self._plan = plan_of(settings)
+        self._fetcher = fetcher_for(device)
         self._rule = DivergenceRule(settings.divergence_factor)
         self._steering = Steering(control)
         self._on_step = on_step
-        self._lr: float | None = None
+        self._detail = ""
+        self._lr = 0.0
         self._num_at_lr = 0
-        self._pending_lrs: deque[float] = deque()
+        self._lrs_under_way: deque[float] = deque()
         self._losses_at_lr: list[float] = []
         self._lrs: list[float] = []
         self._losses: list[float] = []
-        self.stop_reason: StopReason | None = None
 
     @property
     def is_over(self) -> bool:
@@ -142,114 +96,72 @@ class Sweep:
         if self.stop_reason is None and not self._steering.follow():
             self.end(StopReason.STOPPED)
         if self.stop_reason is None and self._num_at_lr == 0:
-            self._lr = self._plan.next_lr(self._steering.paused_seconds)
-            if self._lr is None:
+            lr = self._plan.next_lr(self._steering.paused_seconds)
+            if lr is None:
                 self.end(self._plan.end_reason)
-        if self.stop_reason is not None or self._lr is None:
+            else:
+                self._lr = lr
+        if self.stop_reason is not None:
             return False
-        self._rates.set(self._lr)
+        self._set_rates(self._lr)
         return True
 
     def end_step(self, loss: torch.Tensor) -> bool:
         """Take in the loss of the step just made (0-d, detached); False if the sweep is over."""
-        if self._lr is None or self.stop_reason is not None:
+        if self.stop_reason is not None:
             return False
-        self._pending_lrs.append(self._lr)
-        self._num_at_lr = (self._num_at_lr + 1) % self._settings.batches_per_lr
+        self._lrs_under_way.append(self._lr)
+        self._num_at_lr = (self._num_at_lr + 1) % self._batches_per_lr
         for number in self._fetcher.add(loss):
             self._take(number)
         return self.stop_reason is None
 
     def end(self, reason: StopReason) -> None:
-        """End the sweep for a reason of the caller's; losses still under way count first and may have a better one."""
+        """End the sweep for a reason from outside; losses still under way count first and may have a better one."""
         for number in self._fetcher.finish():
             self._take(number)
         if self.stop_reason is None:
             self.stop_reason = reason
 
-    def result(self, detail: str = "") -> RangeTestResult:
+    def abort(self, error: BaseException) -> None:
+        """End the sweep because of an error or an interrupt, if it is not over yet; what was measured counts."""
+        if self.stop_reason is not None:
+            return
+        # Reading may fail for the same reason as the run did (a device in trouble, a view's callback).
+        with suppress(Exception):
+            for number in self._fetcher.finish():
+                self._take(number)
+        self.stop_reason, self._detail = reason_of(error), detail_of(error)
+
+    def result(self) -> RangeTestResult:
         """What was measured so far."""
         return RangeTestResult(
             lrs=np.array(self._lrs),
             losses=np.array(self._losses),
             stop_reason=self.stop_reason,
-            stop_detail=detail,
-            settings=_settings_as_dict(self._settings),
+            stop_detail=self._detail,
+            settings=dict(vars(self._settings)),
         )
 
     def _take(self, loss: float) -> None:
-        lr = self._pending_lrs.popleft()
+        """Take in a number that has arrived; those after the end are dropped."""
+        lr = self._lrs_under_way.popleft()
         if self.stop_reason is not None:
+            return
+        if self._batches_per_lr == 1:
+            self._record(lr, loss)
             return
         self._losses_at_lr.append(loss)
         is_finite = loss - loss == 0.0
-        if is_finite and len(self._losses_at_lr) < self._settings.batches_per_lr:
-            return
-        mean = sum(self._losses_at_lr) / len(self._losses_at_lr)
-        self._losses_at_lr.clear()
-        self._record(lr, mean)
+        if len(self._losses_at_lr) == self._batches_per_lr or not is_finite:
+            self._record(lr, sum(self._losses_at_lr) / len(self._losses_at_lr))
+            self._losses_at_lr.clear()
 
     def _record(self, lr: float, loss: float) -> None:
-        record = StepRecord(len(self._lrs), lr, loss)
         self._lrs.append(lr)
         self._losses.append(loss)
         reason = self._rule.update(loss)
-        if reason is StopReason.NON_FINITE or self._settings.stop_when_diverged:
+        if reason is StopReason.NON_FINITE or (reason is not None and self._settings.stop_when_diverged):
             self.stop_reason = reason
         if self._on_step is not None:
-            self._on_step(record)
-
-
-def _settings_as_dict(settings: SweepSettings) -> dict[str, Any]:
-    return dict(vars(settings))
-
-
-class _StepPlan:
-    """A fixed number of rates."""
-
-    end_reason = StopReason.COMPLETED
-
-    def __init__(self, settings: SweepSettings) -> None:
-        lrs = sweep_lrs(settings.start_lr, settings.end_lr, settings.num_steps, linear=settings.linear)
-        self._lrs = iter(lrs.tolist())
-
-    def next_lr(self, paused_seconds: float) -> float | None:  # noqa: ARG002 - a pause costs no steps
-        return next(self._lrs, None)
-
-
-class _TimePlan:
-    """As many rates as fit into a time, spread over it.
-
-    The clock starts when the first step is done: a first step may compile, start workers or wake a device.
-    """
-
-    # However slow the steps, a curve of fewer points than this says nothing.
-    _FEWEST_RATES = 20
-
-    def __init__(self, settings: SweepSettings, clock: Callable[[], float] = time.perf_counter) -> None:
-        self._settings = settings
-        self._seconds = settings.seconds or 0.0
-        self._clock = clock
-        self._begin: float | None = None
-        self._progress = -1.0
-        self.end_reason = StopReason.COMPLETED
-
-    def next_lr(self, paused_seconds: float) -> float | None:
-        if self._progress >= 1.0:
-            return None
-        if self._progress < 0.0:
-            self._progress = 0.0
-            return self._settings.lr_at(0.0)
-        if self._begin is None:
-            self._begin = self._clock() - paused_seconds
-        elapsed = (self._clock() - self._begin - paused_seconds) / self._seconds
-        largest = self._progress + 1.0 / (self._FEWEST_RATES - 1)
-        if elapsed >= 1.0 and largest < 1.0:
-            self.end_reason = StopReason.OUT_OF_TIME
-            return None
-        self._progress = min(max(elapsed, self._progress), largest, 1.0)
-        return self._settings.lr_at(self._progress)
-
-
-def _plan_of(settings: SweepSettings) -> _StepPlan | _TimePlan:
-    return _StepPlan(settings) if settings.seconds is None else _TimePlan(settings)
+            self._on_step(StepRecord(len(self._lrs) - 1, lr, loss))

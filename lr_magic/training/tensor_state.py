@@ -21,7 +21,7 @@ class TensorState:
         Where the copy of its bytes goes; None keeps no copy, for what a run cannot change.
     """
 
-    __slots__ = ("_copy", "_data", "_grad", "_kind", "_requires_grad", "_version", "tensor")
+    __slots__ = ("_copy", "_data", "_grad", "_hooks", "_kind", "_requires_grad", "_version", "tensor")
 
     def __init__(self, tensor: torch.Tensor, place: CopyPlace | None) -> None:
         self.tensor = tensor
@@ -31,6 +31,7 @@ class TensorState:
         self._data = tensor.data
         self._requires_grad = tensor.requires_grad
         self._grad = tensor.grad if tensor.is_leaf else None
+        self._hooks = dict(tensor._backward_hooks or {})  # noqa: SLF001 - tensors have no public list of their hooks
         self._copy: torch.Tensor | None = None
         self._version = _version_of(tensor)
         if place is not None:
@@ -51,21 +52,29 @@ class TensorState:
         if self._grad is not None:
             self.tensor.grad = None
 
-    def put_back(self) -> None:
+    def put_back(self) -> bool:
         """Make the tensor what it was."""
         tensor = self.tensor
         if type(tensor) is not self._kind:  # a lazy parameter that was given its shape meanwhile
             tensor.__class__ = self._kind
         if self._copy is not None:
             self._data.copy_(self._copy)
+            _set_version(tensor, self._version)
         if not _is_same_memory(tensor.data, self._data):
             tensor.data = self._data
-        if not tensor.is_leaf:
-            return
+        if tensor.is_leaf:
+            self._put_back_autograd(tensor)
+        return True
+
+    def _put_back_autograd(self, tensor: torch.Tensor) -> None:
         if tensor.requires_grad is not self._requires_grad:
             tensor.requires_grad_(self._requires_grad)
         if tensor.grad is not self._grad:
             tensor.grad = self._grad
+        hooks = tensor._backward_hooks  # noqa: SLF001
+        if hooks is not None and len(hooks) != len(self._hooks):
+            hooks.clear()
+            hooks.update(self._hooks)
 
     def is_back(self) -> bool:
         """Whether memory, bytes, flags and gradient are what they were; bytes without a copy by their version."""
@@ -80,6 +89,19 @@ class TensorState:
 
 def _version_of(tensor: torch.Tensor) -> int:
     return -1 if tensor.is_inference() else tensor._version  # noqa: SLF001 - torch's only word on in-place changes
+
+
+def _set_version(tensor: torch.Tensor, version: int) -> None:
+    """Let a graph that was built before the run, and not yet gone through backward, still know its tensors."""
+    if _version_of(tensor) == version:
+        return
+    setter = getattr(torch._C._autograd, "_unsafe_set_version_counter", None)  # noqa: SLF001
+    if setter is None:
+        return
+    try:
+        setter((tensor,), (version,))
+    except TypeError:  # torch < 2.6
+        setter(tensor, version)
 
 
 def _is_writable(data: torch.Tensor) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from lr_magic.training.batches import BatchSource, count_samples
+from lr_magic.training.batches import BatchSource, EndOfBatches, count_samples
 from lr_magic.training.step import autocast_of
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def validate(setup: TrainingSetup) -> tuple[float, dict[str, float]] | None:
     means = WeightedMeans()
     try:
         setup.model.eval()
-        with torch.no_grad(), autocast_of(setup):
+        with torch.no_grad(), autocast_of(setup) or nullcontext():
             for batch in _one_pass(source):
                 outcome = setup.compute_loss(batch)
                 means.add({**outcome.metrics, _LOSS: outcome.loss}, count_samples(batch))
@@ -87,7 +88,7 @@ def _one_pass(source: BatchSource) -> Iterator[Any]:
     while True:
         try:
             batch = source.next_in_pass()
-        except StopIteration:
+        except EndOfBatches:
             return
         yield batch
 
