@@ -47,14 +47,25 @@ def picture_bundle(figure: Figure, text: str) -> dict[str, object]:
     return {"image/png": buffer.getvalue(), "text/plain": text}
 
 
+def display_picture(figure: Figure, text: str) -> None:
+    """Display a figure; its words are what a screen reader says of it."""
+    display(picture_bundle(figure, text), raw=True, metadata=_alternative(text))
+
+
 class SavedPicture:
     """The picture and the words that were displayed; both can be replaced where they stand."""
 
-    def __init__(self, picture: dict[str, object], summary: str) -> None:
-        self._picture_id = display(picture, raw=True, display_id=True).display_id
-        self._summary_id = display(summary_bundle(summary), raw=True, display_id=True).display_id
+    def __init__(self, figure: Figure, text: str) -> None:
+        bundle = picture_bundle(figure, text)
+        self._picture_id = display(bundle, raw=True, metadata=_alternative(text), display_id=True).display_id
+        self._summary_id = display(summary_bundle(text), raw=True, display_id=True).display_id
 
-    def update(self, picture: dict[str, object], summary: str) -> None:
+    def update(self, figure: Figure, text: str) -> None:
         """Replace both."""
-        update_display(picture, raw=True, display_id=self._picture_id)
-        update_display(summary_bundle(summary), raw=True, display_id=self._summary_id)
+        bundle = picture_bundle(figure, text)
+        update_display(bundle, raw=True, metadata=_alternative(text), display_id=self._picture_id)
+        update_display(summary_bundle(text), raw=True, display_id=self._summary_id)
+
+
+def _alternative(text: str) -> dict[str, dict[str, str]]:
+    return {"image/png": {"alt": text}}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from IPython.display import HTML, display
 
-from lr_magic.notebook.saved_picture import REPORT_CLASS, STYLE, SavedPicture, picture_bundle
+from lr_magic.notebook.saved_picture import REPORT_CLASS, STYLE, SavedPicture
 from lr_magic.notebook.summary import findings_text, fit_summary, range_test_summary
 from lr_magic.notebook.terminal_view import TerminalView
 from lr_magic.pure import palette
@@ -61,8 +61,8 @@ class NotebookRangeTest:
     def finish(self, result: RangeTestResult) -> None:
         """Show the end, and a picture that stays in the saved notebook and follows the choice."""
         self._live.finish(result)
-        self._picture = SavedPicture(_picture(result), range_test_summary(result))
-        self._live.on_choice = lambda: self._picture.update(_picture(result), range_test_summary(result))
+        self._picture = SavedPicture(result.plot(), range_test_summary(result))
+        self._live.on_choice = lambda: self._picture.update(result.plot(), range_test_summary(result))
 
 
 class NotebookFit:
@@ -78,8 +78,7 @@ class NotebookFit:
     def finish(self, history: FitHistory) -> None:
         """Show the end, and a picture that stays in the saved notebook."""
         self._live.finish(history)
-        summary = fit_summary(history)
-        SavedPicture(picture_bundle(history.plot(), summary), summary)
+        SavedPicture(history.plot(), fit_summary(history))
 
 
 class TerminalRangeTest:
@@ -125,7 +124,7 @@ class QuietScreen:
         """Show the picture with the summary."""
         display(report(self._findings))
         summary = fit_summary(outcome) if isinstance(outcome, FitHistory) else range_test_summary(outcome)
-        SavedPicture(picture_bundle(outcome.plot(), summary), summary)
+        SavedPicture(outcome.plot(), summary)
 
 
 def report(findings: Sequence[Finding]) -> HTML:
@@ -151,7 +150,3 @@ def _finding_cells(finding: Finding) -> str:
     mark = f' <span style="color:{palette.CHOICE}">(assumed)</span>' if finding.is_guess else ""
     role = f'<span style="opacity:0.65">{escape(finding.role)}</span>'
     return f"{role}<b>{escape(finding.name)}</b><span>{escape(finding.description)}{mark}</span>"
-
-
-def _picture(result: RangeTestResult) -> dict[str, object]:
-    return picture_bundle(result.plot(), range_test_summary(result))

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from IPython.display import display
-
-from lr_magic.notebook.saved_picture import picture_bundle
+from lr_magic.notebook.saved_picture import display_picture
 from lr_magic.notebook.summary import fit_summary, range_test_summary
 from lr_magic.pure.fit_history import FitHistory
 from lr_magic.pure.range_test_result import RangeTestResult
@@ -40,11 +38,11 @@ class ShownResults:
 
     def _display_range_test(self, result: RangeTestResult) -> None:
         if not self._is_shown(result):
-            display(picture_bundle(result.plot(), range_test_summary(result)), raw=True)
+            display_picture(result.plot(), range_test_summary(result))
 
     def _display_fit(self, history: FitHistory) -> None:
         if not self._is_shown(history):
-            display(picture_bundle(history.plot(), fit_summary(history)), raw=True)
+            display_picture(history.plot(), fit_summary(history))
 
     def _is_shown(self, result: object) -> bool:
         return self._shown is not None and self._shown[0] is result and self._shown[1] == self._shell.execution_count

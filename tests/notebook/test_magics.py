@@ -26,6 +26,7 @@ def shell(global_shell):
     lr_magic.load_ipython_extension(global_shell)
     yield global_shell
     lr_magic.unload_ipython_extension(global_shell)
+    global_shell.config.pop("LrMagics", None)  # %config outlives the magics
     global_shell.reset(new_session=False)
 
 
