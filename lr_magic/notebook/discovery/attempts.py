@@ -19,7 +19,7 @@ class Failure:
     reason: str
 
 
-def attempt(function: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever the person's code returns
+def attempt(function: Callable[[], Any]) -> Any:
     """Call the person's code; an error becomes a `Failure`, an interrupt goes on."""
     try:
         return function()
@@ -28,7 +28,7 @@ def attempt(function: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever the 
         return Failure(f"{type(error).__name__}: {first_line[:160]}")
 
 
-def attempt_loss(function: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever the person's loss returns
+def attempt_loss(function: Callable[[], Any]) -> Any:
     """Like `attempt`, with warnings as failures: torch only warns when shapes spread to something nobody meant."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
@@ -40,7 +40,7 @@ def attempt_loss(function: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever
 def why_not_a_loss(loss: object, parameters: Sequence[torch.Tensor]) -> str | None:
     """Say why a value cannot be trained on: it is a finite scalar whose gradient reaches the parameters, or it is not.
 
-    The graph is freed by this.
+    The graph stays, because several losses of one output share it.
     """
     if isinstance(loss, Failure):
         return loss.reason
@@ -53,7 +53,7 @@ def why_not_a_loss(loss: object, parameters: Sequence[torch.Tensor]) -> str | No
     if not loss.requires_grad:
         return "it does not depend on the model's parameters"
     trained = [parameter for parameter in parameters if parameter.requires_grad]
-    gradients = attempt(lambda: torch.autograd.grad(loss, trained, allow_unused=True))
+    gradients = attempt(lambda: torch.autograd.grad(loss, trained, allow_unused=True, retain_graph=True))
     if isinstance(gradients, Failure):
         return gradients.reason
     if all(gradient is None for gradient in gradients):

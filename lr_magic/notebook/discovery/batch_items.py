@@ -53,7 +53,7 @@ def _attributes(batch: object) -> dict[str, Any]:
     return {name: value for name, value in held.items() if isinstance(value, torch.Tensor) and name[:1] != "_"}
 
 
-def reach(batch: Any, path: Path) -> Any:  # noqa: ANN401 - any part of any batch
+def reach(batch: Any, path: Path) -> Any:
     """Follow a path into a batch."""
     for step in path:
         batch = batch[step] if isinstance(step, int) or isinstance(batch, Mapping) else getattr(batch, step)

@@ -25,7 +25,9 @@ class CellHistory:
     def __init__(self, sources: Sequence[str]) -> None:
         self.trees = [parse_cell(source) for source in sources]
         self._assigned: dict[str, Moment] = {}
+        self._definitions: dict[str, ast.FunctionDef] = {}
         for cell, tree in enumerate(self.trees):
+            self._definitions.update({d.name: d for d in tree.body if isinstance(d, ast.FunctionDef)})
             for name, line in _assigned_names(tree.body):
                 self._assigned[name] = max((cell, line), self._assigned.get(name, UNKNOWN_MOMENT))
 
@@ -33,6 +35,22 @@ class CellHistory:
         """When the name at the head of an expression was last bound; `UNKNOWN_MOMENT` if no cell shows it."""
         head = expression.split("[", 1)[0].split(".", 1)[0]
         return self._assigned.get(head, UNKNOWN_MOMENT)
+
+    def definition(self, name: str) -> ast.FunctionDef | None:
+        """Return the last definition of a function at a cell's own level."""
+        return self._definitions.get(name)
+
+    def calls(self, name: str) -> Iterator[tuple[Moment, ast.Call]]:
+        """Yield the calls of a function that cells make outside of any function, the latest first."""
+        for cell, tree in reversed(list(enumerate(self.trees))):
+            for statement in reversed(tree.body):
+                for node in _own_nodes(statement):
+                    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
+                        yield (cell, node.lineno), node
+
+    def last_use(self, name: str) -> Moment:
+        """When a function was last called outside of any function, else when it was defined."""
+        return next((moment for moment, _ in self.calls(name)), self.last_assignment(name))
 
 
 def _assigned_names(statements: list[ast.stmt]) -> Iterator[tuple[str, int]]:

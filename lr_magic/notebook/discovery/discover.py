@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from lr_magic.notebook.discovery import questions
 from lr_magic.notebook.discovery.candidates import collect
 from lr_magic.notebook.discovery.cell_history import CellHistory
 from lr_magic.notebook.discovery.device import device_of
@@ -46,8 +45,6 @@ def discover(namespace: Mapping[str, object], request: DiscoveryRequest, history
     candidates = collect(namespace)
     wiring = wire(candidates, request, namespace, cells)
     train = train_loader(candidates, request, namespace, cells)
-    if train is None:
-        raise questions.no_train_loader(request.magic)
     valid = valid_loader(candidates, request, namespace, cells)
     parts = Parts(
         wiring=wiring,
@@ -57,7 +54,7 @@ def discover(namespace: Mapping[str, object], request: DiscoveryRequest, history
         device=device_of(wiring.model.value, request, namespace),
         offered=None if valid else test_loader(candidates),
     )
-    found = find_step(parts, candidates, request, namespace, cells)
+    parts, found = find_step(parts, candidates, request, namespace, cells)
     return Discovered(_setup(parts, found.compute_loss, request), findings_of(parts, found, candidates))
 
 
@@ -71,7 +68,7 @@ def _setup(parts: Parts, compute_loss: Callable[[Any], BatchOutcome], request: D
     return TrainingSetup(
         model=parts.wiring.model.value,
         optimizer=parts.optimizer,
-        train_loader=parts.train.value,
+        train_loader=parts.train.value if parts.train is not None else (),
         compute_loss=compute_loss,
         valid_loader=parts.valid.value if parts.valid else None,
         device=parts.device,

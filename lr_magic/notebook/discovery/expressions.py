@@ -26,7 +26,7 @@ class Expression:
     namespace: Mapping[str, object]
     step_names: frozenset[str]
 
-    def __call__(self, output: Any, target: Any, batch: Any) -> Any:  # noqa: ANN401 - whatever it evaluates to
+    def __call__(self, output: Any, target: Any, batch: Any) -> Any:
         """Evaluate it for one batch."""
         values = {**_keys(batch), **_step_values(output, target, batch)}
         # The step's own names win over leftovers of the notebook that happen to share them.
@@ -38,7 +38,7 @@ def _keys(batch: object) -> dict[str, Any]:
     return {item.name: item.value for item in items_of(batch) if item.name.isidentifier()}
 
 
-def _step_values(output: Any, target: Any, batch: Any) -> dict[str, Any]:  # noqa: ANN401
+def _step_values(output: Any, target: Any, batch: Any) -> dict[str, Any]:
     items = items_of(batch)
     first = items[0].value if items else batch
     return {
@@ -73,7 +73,7 @@ class Metrics:
 
     by_name: Mapping[str, Expression | Callable[[Any, Any], Any]]
 
-    def __call__(self, output: Any, target: Any, batch: Any) -> dict[str, Any]:  # noqa: ANN401
+    def __call__(self, output: Any, target: Any, batch: Any) -> dict[str, Any]:
         """Evaluate all of them on one batch."""
         return {
             name: metric(output, target, batch) if isinstance(metric, Expression) else metric(output, target)

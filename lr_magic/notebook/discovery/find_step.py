@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from lr_magic.notebook.discovery.batch_items import spelled
-from lr_magic.notebook.discovery.candidates import Candidate
-from lr_magic.notebook.discovery.expressions import Expression, Metrics, parse_expression
-from lr_magic.notebook.discovery.guess_step import Guess, Situation, guess_step
+from lr_magic.notebook.discovery import questions
+from lr_magic.notebook.discovery.found_step import FoundStep, guessed, own
+from lr_magic.notebook.discovery.guess_step import guess_step
 from lr_magic.notebook.discovery.identity import optimized
-from lr_magic.notebook.discovery.loss_candidates import LossCandidate, loss_candidates, unusable_losses
-from lr_magic.notebook.discovery.supervised_step import SupervisedStep
+from lr_magic.notebook.discovery.loss_candidates import loss_candidates
+from lr_magic.notebook.discovery.own_step.choose import OwnSteps, follow_sources, try_own_steps, with_helpers
+from lr_magic.notebook.discovery.own_step.loaders import loader_of_own_step, loop_as_loader
+from lr_magic.notebook.discovery.own_step.modules import modules_used
+from lr_magic.notebook.discovery.own_step.roles import Cast
+from lr_magic.notebook.discovery.own_step.verdict import the_own_step
+from lr_magic.notebook.discovery.situation import situation_of
+from lr_magic.notebook.discovery.tensor_pair import tensor_pair
 from lr_magic.notebook.discovery.trial_batches import draw_trial_batches, refuse_live_iterator
+from lr_magic.pure.errors import DiscoveryError
 from lr_magic.training.batches import move
-from lr_magic.training.metrics import METRICS
 from lr_magic.training.restore import restored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from lr_magic.notebook.discovery.candidates import Candidates
     from lr_magic.notebook.discovery.cell_history import CellHistory
+    from lr_magic.notebook.discovery.own_step.follow import Followed
     from lr_magic.notebook.discovery.parts import Parts
     from lr_magic.notebook.discovery.request import DiscoveryRequest
-    from lr_magic.training.setup import BatchOutcome
-
-
-@dataclass(frozen=True)
-class FoundStep:
-    """A step with what the report says about it."""
-
-    compute_loss: Callable[[Any], BatchOutcome]
-    description: str
-    guesses: tuple[str, ...] = ()
 
 
 def find_step(
@@ -42,63 +38,81 @@ def find_step(
     request: DiscoveryRequest,
     namespace: Mapping[str, object],
     history: CellHistory,
-) -> FoundStep:
-    """Find the step by trials in which everything is put back."""
-    del history
+) -> tuple[Parts, FoundStep]:
+    """Find the step by trials in which everything is put back; returns the parts with the loader that goes with it."""
+    cast = _cast(parts, candidates, namespace)
+    followed, steps = _followed(candidates, request, cast, history)
+    parts = loader_of_own_step(parts, followed, candidates, request)
+    if parts.train is None:
+        parts, followed = _without_loader(parts, followed, candidates, history, request.magic)
+    else:
+        followed = [f for f in followed if f.goes_over is parts.train.value or f.step.batch_names]
+    assert parts.train is not None  # noqa: S101 - for the type checker: a loader was found or asked for above
     refuse_live_iterator(parts.train, request.magic)
-    model = parts.wiring.model.value
-    with restored(modules=[model], optimizers=[parts.optimizer], loaders=[parts.train.value]):
-        model.train()
+    model = parts.wiring.model
+    modules = [model.value, *modules_used(followed)]
+    with restored(modules=modules, optimizers=[parts.optimizer], loaders=[parts.train.value]):
+        model.value.train()
         batches = [move(batch, parts.device) for batch in draw_trial_batches(parts.train, request.magic)]
-        guess = guess_step(_situation(parts, candidates, request, namespace, batches))
-        step = SupervisedStep(model, guess.inputs, guess.valued.reading, _metrics(request, namespace, batches[0]))
-        return FoundStep(step, _words(guess, parts, batches[0]), _guesses(guess, batches[0]))
+        if request.loss is None:
+            followed = with_helpers(followed, candidates, model.name, cast, history, batches[0])
+            steps = try_own_steps(followed, batches, optimized(parts.optimizer), steps)
+        return parts, _choose(parts, steps, candidates, request, namespace, history, batches)
 
 
-def _situation(
+def _cast(parts: Parts, candidates: Candidates, namespace: Mapping[str, object]) -> Cast:
+    return Cast(
+        namespace=namespace,
+        model=parts.wiring.model.value,
+        optimizer=parts.optimizer,
+        train_loader=parts.train.value if parts.train is not None else None,
+        device=parts.device,
+        criteria=loss_candidates(candidates),
+    )
+
+
+def _followed(
+    candidates: Candidates, request: DiscoveryRequest, cast: Cast, history: CellHistory
+) -> tuple[list[Followed], OwnSteps]:
+    """Follow the sources of the notebook, unless the person has said what the loss is."""
+    if request.loss is not None:
+        return [], OwnSteps()
+    return follow_sources(candidates, cast, history, [loader.value for loader in candidates.loaders])
+
+
+def _without_loader(
+    parts: Parts, followed: list[Followed], candidates: Candidates, history: CellHistory, magic: str
+) -> tuple[Parts, list[Followed]]:
+    """Take the person's own loop for the loader, or a pair of tensors."""
+    for one in followed:
+        if not one.step.batch_names and (loader := loop_as_loader(one)) is not None:
+            return replace(parts, train=loader), [one]
+    pair = tensor_pair(candidates.tensors, history)
+    if pair is None:
+        raise questions.no_train_loader(magic)
+    return replace(parts, train=pair), []
+
+
+def _choose(
     parts: Parts,
+    steps: OwnSteps,
     candidates: Candidates,
     request: DiscoveryRequest,
     namespace: Mapping[str, object],
+    history: CellHistory,
     batches: list[Any],
-) -> Situation:
-    criteria = loss_candidates(candidates)
-    expression = None
-    if request.loss is not None:
-        asked = parse_expression(request.loss, namespace, batches[0], option="--loss", magic=request.magic)
-        expression = asked if isinstance(asked, Expression) else None
-        criteria = [] if expression else [LossCandidate(Candidate(asked, (request.loss,)))]
-    return Situation(
-        model=parts.wiring.model,
-        parameters=optimized(parts.optimizer),
-        batches=batches,
-        criteria=criteria,
-        unusable=[] if request.loss else unusable_losses(candidates, criteria),
-        magic=request.magic,
-        expression=expression,
-    )
-
-
-def _metrics(request: DiscoveryRequest, namespace: Mapping[str, object], batch: object) -> Metrics | None:
-    if not request.metrics:
-        return None
-    known = {**METRICS, **namespace}
-    read = {m: parse_expression(m, known, batch, option="--metric", magic=request.magic) for m in request.metrics}
-    return Metrics(read)
-
-
-def _words(guess: Guess, parts: Parts, batch: object) -> str:
-    call = guess.inputs.spelled(parts.wiring.model.name, batch)
-    loss = guess.valued.reading
-    return f"{call} → {loss.name}" + (f"(out, {_target(guess, batch)})" if loss.loss_fn is not None else "")
-
-
-def _target(guess: Guess, batch: object) -> str:
-    return spelled(guess.inputs.target, batch) if guess.inputs.target is not None else "-"
-
-
-def _guesses(guess: Guess, batch: object) -> tuple[str, ...]:
-    unused = (
-        [f"not used: {', '.join(spelled(path, batch) for path in guess.inputs.unused)}"] if guess.inputs.unused else []
-    )
-    return (*guess.valued.reading.guesses, *unused)
+) -> FoundStep:
+    """Prefer the person's own step to any guess; where both are possible and differ, both are said."""
+    situation = situation_of(parts, candidates, request, namespace, batches)
+    try:
+        guess = guess_step(situation)
+    except DiscoveryError:
+        if not steps.working:
+            raise
+        guess = None
+    if steps.working:
+        return own(the_own_step(steps, history, request.magic), guess, request)
+    assert guess is not None  # noqa: S101 - for the type checker: without a guess the question was raised above
+    if (unclear := steps.relevant(parts.wiring)) is not None:
+        raise questions.own_step_unclear(*unclear, guess.valued.reading.answer, request.magic)
+    return guessed(guess, steps, parts, request, namespace, batches[0])

@@ -9,7 +9,7 @@ from lr_magic.pure.finding import Finding
 
 if TYPE_CHECKING:
     from lr_magic.notebook.discovery.candidates import Candidates
-    from lr_magic.notebook.discovery.find_step import FoundStep
+    from lr_magic.notebook.discovery.found_step import FoundStep
     from lr_magic.notebook.discovery.parts import Parts
 
 
@@ -19,11 +19,12 @@ def findings_of(parts: Parts, step: FoundStep, candidates: Candidates) -> tuple[
     return (
         Finding("model", model.name, describe_model(model.value)),
         _optimizer(parts),
-        Finding("train", parts.train.name, describe_loader(parts.train.value)),
+        *([Finding("train", parts.train.name, describe_loader(parts.train.value))] if parts.train else []),
         *_valid(parts),
         Finding("step", "", step.description),
         Finding("device", "", str(parts.device)),
         *(Finding("note", "", guess, is_guess=True) for guess in step.guesses),
+        *(Finding("note", "", note) for note in step.notes),
         *_notes(parts, candidates),
     )
 

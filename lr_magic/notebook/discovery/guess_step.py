@@ -115,7 +115,7 @@ def _by_default(situation: Situation, fed: Fed) -> list[Valued]:
     return default_readings(fed.output, _target(situation, fed))
 
 
-def _target(situation: Situation, fed: Fed) -> Any:  # noqa: ANN401 - any part of any batch
+def _target(situation: Situation, fed: Fed) -> Any:
     """Return what the output is compared with; a target that went into forward can be meant as well."""
     batch = situation.batches[0]
     given = next((path for name, path in fed.inputs.kwargs if is_target(name)), None)

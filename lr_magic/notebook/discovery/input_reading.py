@@ -50,7 +50,7 @@ class InputReading:
     unused: tuple[Path, ...] = ()
     reshape: str = ""
 
-    def feed(self, model: nn.Module, batch: object) -> Any:  # noqa: ANN401 - a model returns anything
+    def feed(self, model: nn.Module, batch: object) -> Any:
         """Run the model on a batch."""
         args = [_like_model(reach(batch, path), model) for path in self.args]
         kwargs = {name: _like_model(reach(batch, path), model) for name, path in self.kwargs}
@@ -58,7 +58,7 @@ class InputReading:
             args[0] = RESHAPES[self.reshape](args[0])
         return model(*args, **kwargs)
 
-    def target_of(self, batch: object) -> Any:  # noqa: ANN401 - any part of any batch
+    def target_of(self, batch: object) -> Any:
         """Return what the output is compared with."""
         return None if self.target is None else reach(batch, self.target)
 
@@ -71,7 +71,7 @@ class InputReading:
         return f"{model}({', '.join(parts)})"
 
 
-def _like_model(value: Any, model: nn.Module) -> Any:  # noqa: ANN401 - any part of any batch
+def _like_model(value: Any, model: nn.Module) -> Any:
     """Cast floats to the model's floats, as every hand-written loop does; whole numbers stay what they are."""
     if not isinstance(value, torch.Tensor) or not value.is_floating_point():
         return value

@@ -36,14 +36,19 @@ class LossCandidate:
         """How the person calls it."""
         return self.candidate.name
 
-    def __call__(self, output: Any, target: Any) -> Any:  # noqa: ANN401 - a loss takes anything
+    def __call__(self, output: Any, target: Any) -> Any:
         """Apply the loss."""
         return self.candidate.value(target, output) if self.is_swapped else self.candidate.value(output, target)
 
 
 def loss_candidates(candidates: Candidates) -> list[LossCandidate]:
     """Return every callable ``(output, target)`` that may be the training loss; those for validation are left out."""
-    found = [c for c in (*candidates.parameterless, *candidates.functions) if _is_loss(c)]
+    models = {name for model in candidates.models for name in model.names}
+    found = [
+        c
+        for c in (*candidates.parameterless, *candidates.functions)
+        if _is_loss(c) and not models & _names_called(c.value)
+    ]
     trained = [c for c in found if not all(split_of(n) in {Split.VALID, Split.TEST} for n in c.names)]
     return [LossCandidate(c, _target_comes_first(c.value)) for c in (trained or found)]
 
@@ -76,6 +81,11 @@ def _is_loss(candidate: Candidate) -> bool:
     return sounds and _is_own(value) and _takes_output_and_target(value)
 
 
+def _names_called(value: object) -> set[str]:
+    """Return the names that a function reads: one that runs the model itself takes inputs, not outputs."""
+    return set(getattr(getattr(value, "__code__", None), "co_names", ()))
+
+
 def _is_own(value: object) -> bool:
     module = getattr(value, "__module__", None) or type(value).__module__
     return module.split(".")[0] not in _FOREIGN
@@ -90,7 +100,7 @@ def _takes_output_and_target(value: object) -> bool:
     )
 
 
-def required_parameters(value: Any) -> list[str] | None:  # noqa: ANN401 - any callable
+def required_parameters(value: Any) -> list[str] | None:
     """Return the names of the parameters that a callable must be given; None where it cannot be told."""
     called = type(value).forward if isinstance(value, nn.Module) else bare(value)
     try:

@@ -30,7 +30,7 @@ class Fit:
     target: str = ""
     cast: str = ""
 
-    def apply(self, output: torch.Tensor, target: Any) -> tuple[torch.Tensor, Any]:  # noqa: ANN401 - any target
+    def apply(self, output: torch.Tensor, target: Any) -> tuple[torch.Tensor, Any]:
         """Bring both to the form that the loss takes."""
         output = RESHAPES[self.output](output)
         if not isinstance(target, torch.Tensor):

@@ -86,7 +86,7 @@ def _is_one_of(function: object, functions: tuple[object, ...]) -> bool:
     return any(function is known for known in functions)
 
 
-def bare(loss_fn: Any) -> Any:  # noqa: ANN401 - any callable
+def bare(loss_fn: Any) -> Any:
     """Look through ``functools.partial``."""
     while isinstance(loss_fn, functools.partial):
         loss_fn = loss_fn.func

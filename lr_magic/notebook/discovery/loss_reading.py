@@ -46,7 +46,7 @@ class LossReading:
     is_mean: bool = False
     guesses: tuple[str, ...] = ()
 
-    def prediction(self, output: Any) -> Any:  # noqa: ANN401 - a model returns anything
+    def prediction(self, output: Any) -> Any:
         """Take the part of the output that the reading is about."""
         if isinstance(self.pick, str):
             return sum(output.values())

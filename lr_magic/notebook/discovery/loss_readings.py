@@ -48,7 +48,7 @@ def _spelled(output: object, pick: Path | str) -> str:
     return "sum(out.values())" if isinstance(pick, str) else spelled(pick, output, "out")
 
 
-def criterion_readings(output: object, target: Any, criteria: Iterable[LossCandidate]) -> list[Valued]:  # noqa: ANN401
+def criterion_readings(output: object, target: Any, criteria: Iterable[LossCandidate]) -> list[Valued]:
     """Try every criterion on every part of the output that fits the target exactly and gives a finite scalar."""
     if not isinstance(target, torch.Tensor):
         return []
@@ -90,7 +90,7 @@ def _valued(reading: LossReading, prediction: torch.Tensor, target: torch.Tensor
     return Valued(reading, loss) if bool(torch.isfinite(loss)) else None
 
 
-def default_readings(output: object, target: Any) -> list[Valued]:  # noqa: ANN401 - any part of any batch
+def default_readings(output: object, target: Any) -> list[Valued]:
     """Return the default losses of the parts of the output; more than one is a question."""
     if not isinstance(target, torch.Tensor):
         return []

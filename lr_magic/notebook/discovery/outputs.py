@@ -37,7 +37,7 @@ def _is_loss(value: object) -> bool:
     return isinstance(value, torch.Tensor) and value.numel() == 1 and value.ndim == 0 and value.requires_grad
 
 
-def predictions(output: Any) -> list[tuple[Path, torch.Tensor]]:  # noqa: ANN401 - a model returns anything
+def predictions(output: Any) -> list[tuple[Path, torch.Tensor]]:
     """Return the tensors of an output that a loss could be taken of, each with its path.
 
     ``.logits`` settles it; an LSTM's states and other tuples inside the tuple are passed over.

@@ -23,7 +23,7 @@ class Parts:
     optimizer
         The optimizer itself, or the default one.
     train, valid
-        Loaders; `valid` may be None.
+        Loaders; None where there is none.
     device
         Where the batches go.
     offered
@@ -32,7 +32,7 @@ class Parts:
 
     wiring: Wiring
     optimizer: torch.optim.Optimizer
-    train: Candidate
+    train: Candidate | None
     valid: Candidate | None
     device: torch.device
     offered: Candidate | None = None

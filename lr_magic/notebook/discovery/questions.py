@@ -134,3 +134,11 @@ def several_losses(names: Sequence[str], magic: str) -> DiscoveryError:
     return DiscoveryError(
         f"Several losses fit and give different values: {_listed(names)}. → `%{magic} --loss {names[0]}`."
     )
+
+
+def own_step_unclear(source: str, reason: str, loss: str, magic: str) -> DiscoveryError:
+    """Report a step of the person's own that could not be followed, so that a guess might be wrong."""
+    return DiscoveryError(
+        f"`{source}` holds a step of yours that I could not follow: {reason}.\n"
+        f"→ `%%{magic}` above the cell that trains, or `%{magic} --loss {loss}` if that is all there is to it."
+    )

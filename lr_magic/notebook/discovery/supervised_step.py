@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import torch
+
 from lr_magic.training.setup import BatchOutcome
 
 if TYPE_CHECKING:
@@ -23,11 +25,14 @@ class SupervisedStep:
     inputs: InputReading
     loss: LossReading
     metrics: Metrics | None = None
+    measures_training: bool = True
 
     def __call__(self, batch: object) -> BatchOutcome:
         """Compute the loss of a batch; forward only."""
         output = self.inputs.feed(self.model, batch)
         target = self.inputs.target_of(batch)
         loss = self.loss.loss(output, target, batch)
-        values = {} if self.metrics is None else self.metrics(self.loss.prediction(output), target, batch)
-        return BatchOutcome(loss, values)
+        if self.metrics is None or (torch.is_grad_enabled() and not self.measures_training):
+            return BatchOutcome(loss)
+        with torch.no_grad():
+            return BatchOutcome(loss, self.metrics(self.loss.prediction(output), target, batch))

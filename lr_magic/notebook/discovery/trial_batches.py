@@ -42,7 +42,7 @@ def refuse_live_iterator(loader: Candidate, magic: str) -> None:
         raise questions.live_iterator(loader.name, magic)
 
 
-def _batches_of(loader: Any) -> Iterator[Any]:  # noqa: ANN401 - any loader there is
+def _batches_of(loader: Any) -> Iterator[Any]:
     if _is_plain(loader):
         return _without_workers(loader)
     return iter(loader)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lr_magic.pure.errors import DiscoveryError
 
 
-def why_no_loss(situation: Situation, output: object, target: Any) -> DiscoveryError:  # noqa: ANN401 - any target
+def why_no_loss(situation: Situation, output: object, target: Any) -> DiscoveryError:
     """Build the question for an output that no loss of the notebook fits, and no default either."""
     seen = _seen(situation, output, target)
     if situation.expression is not None:
@@ -44,7 +44,7 @@ def why_no_loss(situation: Situation, output: object, target: Any) -> DiscoveryE
     return questions.no_loss(f"{seen}; no criterion was found and {why}.", situation.magic, "my_loss(out, y)")
 
 
-def _seen(situation: Situation, output: object, target: Any) -> str:  # noqa: ANN401 - any target
+def _seen(situation: Situation, output: object, target: Any) -> str:
     parts = [describe_tensor(part) for _, part in predictions(output)]
     shown = parts[0] if len(parts) == 1 else f"{len(parts)} parts ({', '.join(parts[:4])})"
     wanted = f"the target is {describe_tensor(target)}" if isinstance(target, torch.Tensor) else "there is no target"

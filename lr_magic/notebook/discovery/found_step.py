@@ -1,0 +1,86 @@
+"""A step with what the report says about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from lr_magic.notebook.discovery.batch_items import spelled
+from lr_magic.notebook.discovery.lookup import names_read
+from lr_magic.notebook.discovery.situation import metrics_of
+from lr_magic.notebook.discovery.supervised_step import SupervisedStep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from lr_magic.notebook.discovery.guess_step import Guess
+    from lr_magic.notebook.discovery.own_step.choose import OwnSteps, Tried
+    from lr_magic.notebook.discovery.parts import Parts
+    from lr_magic.notebook.discovery.request import DiscoveryRequest
+    from lr_magic.training.setup import BatchOutcome
+
+
+@dataclass(frozen=True)
+class FoundStep:
+    """A step that a loop can call.
+
+    Attributes
+    ----------
+    compute_loss
+        The step.
+    description
+        What it does, in the words of the report.
+    guesses
+        What was assumed, one line each.
+    notes
+        What is worth knowing, one line each.
+    """
+
+    compute_loss: Callable[[Any], BatchOutcome]
+    description: str
+    guesses: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def own(tried: Tried, guess: Guess | None, request: DiscoveryRequest) -> FoundStep:
+    """Return the person's own step; a guess that differs from it is mentioned."""
+    followed = tried.followed
+    codes = {m: compile(m, "<--metric>", "eval") for m in request.metrics if names_read(m, option="--metric", magic="")}
+    step = replace(followed.step.fresh(), metrics=codes)
+    notes = followed.notes
+    if guess is not None and abs(float(guess.valued.loss) - tried.loss) > 1e-4 * abs(tried.loss):
+        plain = f"{guess.valued.reading.name} alone would give {float(guess.valued.loss):.4g}"
+        notes = (*notes, f"your own step gives {tried.loss:.4g} on the first batch; {plain}")
+    return FoundStep(step, f"your own, from {followed.source.name}", notes=notes)
+
+
+def guessed(
+    guess: Guess,
+    steps: OwnSteps,
+    parts: Parts,
+    request: DiscoveryRequest,
+    namespace: Mapping[str, object],
+    batch: object,
+) -> FoundStep:
+    """Return the step that was told from the objects alone."""
+    step = SupervisedStep(
+        model=parts.wiring.model.value,
+        inputs=guess.inputs,
+        loss=guess.valued.reading,
+        metrics=metrics_of(request, namespace, batch),
+        measures_training=parts.valid is None,
+    )
+    notes = tuple(f"{source.name} was not followed: {reason}" for source, reason in steps.unfollowed[:2])
+    return FoundStep(step, _words(guess, parts.wiring.model.name, batch), _guesses(guess, batch), notes)
+
+
+def _words(guess: Guess, model: str, batch: object) -> str:
+    call, loss, target = guess.inputs.spelled(model, batch), guess.valued.reading, guess.inputs.target
+    if loss.loss_fn is None:
+        return f"{call} → {loss.name}"
+    return f"{call} → {loss.name}" + (f"(out, {spelled(target, batch)})" if target is not None else "")
+
+
+def _guesses(guess: Guess, batch: object) -> tuple[str, ...]:
+    unused = ", ".join(spelled(path, batch) for path in guess.inputs.unused)
+    return (*guess.valued.reading.guesses, *([f"not used: {unused}"] if unused else []))

@@ -1,0 +1,115 @@
+"""Which of the person's own steps it is: those that can be followed and work are tried on one batch and compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from lr_magic.notebook.discovery.attempts import Failure, attempt, why_not_a_loss
+from lr_magic.notebook.discovery.own_step.follow import Followed, follow
+from lr_magic.notebook.discovery.own_step.helpers import helpers
+from lr_magic.notebook.discovery.own_step.names import reads
+from lr_magic.notebook.discovery.own_step.step_source import StepSource, step_sources
+from lr_magic.training.random_state import GlobalRandomState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import torch
+
+    from lr_magic.notebook.discovery.candidates import Candidates
+    from lr_magic.notebook.discovery.cell_history import CellHistory
+    from lr_magic.notebook.discovery.own_step.roles import Cast
+    from lr_magic.notebook.discovery.wiring import Wiring
+
+
+TRIED = "tried, it did not work: "
+
+
+@dataclass(frozen=True)
+class Tried:
+    """An own step that works, with its loss on the trial batch."""
+
+    followed: Followed
+    loss: float
+
+
+@dataclass
+class OwnSteps:
+    """What became of the person's own steps.
+
+    Attributes
+    ----------
+    working
+        Steps whose loss can be trained on, the latest first.
+    unfollowed
+        Sources that could not be followed, with the reason: they may hold the step all the same.
+    """
+
+    working: list[Tried] = field(default_factory=list)
+    unfollowed: list[tuple[StepSource, str]] = field(default_factory=list)
+
+    def relevant(self, wiring: Wiring) -> tuple[str, str] | None:
+        """Return name and reason of a source that was not followed and mentions what is trained."""
+        names = {*wiring.model.names, *(wiring.optimizer.names if wiring.optimizer else ())}
+        for source, reason in self.unfollowed:
+            read = set().union(*(reads(statement) for statement in source.body))
+            if read & names and not reason.startswith(TRIED):
+                return source.name, reason
+        return None
+
+    def agree(self) -> bool:
+        """Tell whether every working step gives one loss."""
+        losses = [tried.loss for tried in self.working]
+        return all(abs(loss - losses[0]) <= 1e-5 * max(1.0, abs(losses[0])) for loss in losses)
+
+
+def follow_sources(
+    candidates: Candidates, cast: Cast, history: CellHistory, loaders: list[Any]
+) -> tuple[list[Followed], OwnSteps]:
+    """Follow every source of the notebook; those that cannot be are kept with their reason."""
+    followed, steps = [], OwnSteps()
+    for source in step_sources(candidates.functions, history):
+        result = follow(source, cast, history, loaders)
+        if isinstance(result, Followed):
+            followed.append(result)
+        else:
+            steps.unfollowed.append((source, result.reason))
+    return followed, steps
+
+
+def try_own_steps(
+    followed: Sequence[Followed], batches: Sequence[Any], parameters: Sequence[torch.Tensor], steps: OwnSteps
+) -> OwnSteps:
+    """Run every followed step on the trial batches, each from the same random numbers."""
+    for one in followed:
+        random = GlobalRandomState()
+        step = one.step.fresh()
+        losses = [_loss(step, batch, parameters) for batch in batches]
+        random.put_back()
+        failures = [loss for loss in losses if isinstance(loss, Failure)]
+        if failures:
+            steps.unfollowed.append((one.source, f"{TRIED}{failures[0].reason}"))
+        else:
+            steps.working.append(Tried(one, float(losses[0])))
+    return steps
+
+
+def _loss(step: Any, batch: Any, parameters: Sequence[torch.Tensor]) -> float | Failure:
+    outcome = attempt(lambda: step(batch))
+    if isinstance(outcome, Failure):
+        return outcome
+    reason = why_not_a_loss(outcome.loss, parameters)
+    return Failure(reason) if reason is not None else float(outcome.loss.detach())
+
+
+def with_helpers(
+    followed: Sequence[Followed],
+    candidates: Candidates,
+    model_name: str,
+    cast: Cast,
+    history: CellHistory,
+    batch: object,
+) -> list[Followed]:
+    """Add the loss helpers of the notebook, after the steps that call ``backward``."""
+    return [*followed, *helpers(candidates.functions, model_name, cast, history, batch)]

@@ -1,0 +1,101 @@
+"""Which object stands for which parameter of a training function: by its last call, else by role and name."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from lr_magic.notebook.discovery.loss_candidates import sounds_like_loss
+from lr_magic.notebook.discovery.words import sounds_like_loader, words_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import FunctionType
+
+    from lr_magic.notebook.discovery.cell_history import CellHistory
+    from lr_magic.notebook.discovery.loss_candidates import LossCandidate
+
+_MODEL = frozenset({"model", "net", "network", "module"})
+_OPTIMIZER = frozenset({"optimizer", "optim", "opt", "optimiser", "updater"})
+_DEVICE = frozenset({"device", "dev"})
+_SIMPLE = (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.Load, ast.expr_context, ast.UnaryOp, ast.USub)
+
+
+@dataclass(frozen=True)
+class Cast:
+    """The objects that can play a part in a training function."""
+
+    namespace: Mapping[str, object]
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    train_loader: Any
+    device: torch.device
+    criteria: Sequence[LossCandidate]
+
+
+def bindings(function: FunctionType, cast: Cast, history: CellHistory) -> dict[str, Any]:
+    """Return an object for every parameter that one can be told for."""
+    parameters = inspect.signature(function).parameters
+    called = _by_last_call(function, cast, history)
+    found = {}
+    for name, parameter in parameters.items():
+        if name in called:
+            found[name] = called[name]
+        elif (played := _by_role(name, cast)) is not _NOBODY:
+            found[name] = played
+        elif parameter.default is not parameter.empty:
+            found[name] = parameter.default
+    return found
+
+
+def _by_last_call(function: FunctionType, cast: Cast, history: CellHistory) -> dict[str, Any]:
+    """Read the arguments of the last call whose model or optimizer is the one that is trained."""
+    for _, call in history.calls(function.__name__):
+        given = _arguments(call, function, cast.namespace)
+        trained = [v for v in given.values() if isinstance(v, torch.optim.Optimizer) or _has_parameters(v)]
+        if not trained or any(v is cast.model or v is cast.optimizer for v in trained):
+            return given
+    return {}
+
+
+def _arguments(call: ast.Call, function: FunctionType, namespace: Mapping[str, object]) -> dict[str, Any]:
+    names = list(inspect.signature(function).parameters)
+    pairs = [*zip(names, call.args, strict=False), *((k.arg, k.value) for k in call.keywords if k.arg)]
+    found = {}
+    for name, node in pairs:
+        if all(isinstance(part, _SIMPLE) for part in ast.walk(node)):
+            try:
+                found[name] = eval(ast.unparse(node), dict(namespace))  # noqa: S307 - names of the notebook
+            except Exception:  # noqa: BLE001, S112 - a name that is gone: another way may tell
+                continue
+    return found
+
+
+_NOBODY: Any = object()
+
+
+def _by_role(name: str, cast: Cast) -> Any:
+    words = set(words_of(name))
+    if words & _DEVICE:
+        return cast.device
+    if words & _OPTIMIZER:
+        return cast.optimizer
+    here = cast.namespace.get(name, _NOBODY)
+    if sounds_like_loader(name) and "val" not in words and not words & {"valid", "test", "eval"}:
+        return cast.train_loader
+    if words & _MODEL:
+        return cast.model
+    if here is not _NOBODY and not isinstance(here, torch.Tensor):
+        return here
+    if (sounds_like_loss(name) or name in {"criterion", "loss"}) and len(cast.criteria) == 1:
+        return cast.criteria[0].candidate.value
+    return _NOBODY
+
+
+def _has_parameters(value: object) -> bool:
+    return isinstance(value, nn.Module) and next(value.parameters(), None) is not None
