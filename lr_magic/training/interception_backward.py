@@ -29,9 +29,25 @@ class BackwardCall:
     _options: dict[str, Any]
     _real: BackwardFunction
 
+    @property
+    def losses(self) -> list[torch.Tensor]:
+        """The losses as numbers: 0-d, off the graph; one with a gradient of its own counts by it."""
+        weights = self._arguments[0] if self._arguments else self._options.get("grad_tensors")
+        weights = [weights] if weights is None or isinstance(weights, torch.Tensor) else list(weights)
+        padded = [*weights, *([None] * len(self.tensors))]
+        return [_as_number(tensor, weight) for tensor, weight in zip(self.tensors, padded, strict=False)]
+
     def run(self, tensors: Any = None) -> None:
         """Run it with the person's own arguments (``retain_graph=True``, …), if need be on other tensors."""
         self._real(self.tensors if tensors is None else tensors, *self._arguments, **self._options)
+
+
+def _as_number(tensor: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
+    # a framework's own tensor class (fastai's) would follow the loss into every sum
+    loss = tensor.detach().as_subclass(torch.Tensor)
+    if weight is not None:
+        return (loss * weight).sum()
+    return loss if loss.ndim == 0 else loss.sum()
 
 
 @contextmanager

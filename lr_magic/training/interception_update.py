@@ -75,7 +75,9 @@ class UpdateCalls:
             # the engine's own call inside `update.backward`: the person's arguments, the engine's (scaled) loss
             self._handed.run(call.tensors)
             return
-        self.losses.extend(self._unscaled.get(id(tensor), (tensor, tensor))[1].detach() for tensor in call.tensors)
+        unscaled = [self._unscaled.get(id(tensor)) for tensor in call.tensors]
+        told = [loss if known is None else known[1].detach() for loss, known in zip(call.losses, unscaled, strict=True)]
+        self.losses.extend(told)
         self._handed = call
         try:
             self._engine.backward(call.tensors[0] if len(call.tensors) == 1 else sum(call.tensors))  # type: ignore[arg-type]

@@ -1,0 +1,36 @@
+"""Where an intercepted optimizer keeps its rates: torch's in its param groups, fastai's in its hypers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch.optim import Optimizer
+
+
+class HyperGroups:
+    """A fastai optimizer seen as a torch one: its hypers are the param groups, with `mom` for momentum."""
+
+    def __init__(self, optimizer: Any) -> None:
+        self.param_groups = list(optimizer.hypers)
+
+
+def rates_of(optimizer: Any) -> Optimizer:
+    """Return what holds the learning rates of an optimizer under `param_groups`."""
+    if isinstance(optimizer, torch.optim.Optimizer):
+        return optimizer
+    return HyperGroups(optimizer)  # type: ignore[return-value]
+
+
+def device_of(optimizer: Any) -> torch.device:
+    """Device of the first parameter that an optimizer holds."""
+    return next(_parameters(optimizer), torch.empty(0)).device
+
+
+def _parameters(optimizer: Any) -> Iterator[torch.Tensor]:
+    for group in optimizer.param_groups:
+        yield from group["params"]
