@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from lr_magic.notebook.completion import completer_for
 from lr_magic.notebook.magics import LrMagics
 from lr_magic.notebook.screen_choice import is_kernel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from IPython.core.interactiveshell import InteractiveShell
 
 
@@ -16,6 +19,8 @@ def load(shell: InteractiveShell) -> None:
     unload(shell)
     magics = LrMagics(shell)
     shell.register_magics(magics)
+    for key, complete in _completers(magics):
+        shell.set_hook("complete_command", complete, str_key=key)
     if is_kernel(shell):
         magics.shown.install()
 
@@ -26,8 +31,17 @@ def unload(shell: InteractiveShell) -> None:
     if magics is None:
         return
     magics.shown.remove()
+    for key, _ in _completers(magics):
+        shell.strdispatchers["complete_command"].strs.pop(key, None)
     if magics in shell.configurables:
         shell.configurables.remove(magics)
     for kind, names in magics.magics.items():
         for name in names:
             shell.magics_manager.magics[kind].pop(name, None)
+
+
+def _completers(magics: LrMagics) -> Iterator[tuple[str, Callable[[InteractiveShell, Any], list[str]]]]:
+    for name in magics.magics["line"]:
+        yield f"%{name}", completer_for(getattr(magics, name).parser)
+    for name in magics.magics["cell"]:
+        yield f"%%{name}", completer_for(getattr(magics, name).parser)

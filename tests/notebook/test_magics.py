@@ -196,6 +196,20 @@ def test_help_documents_every_option(notebook):
         assert option in docs
 
 
+def completed(shell, text):
+    """What Tab offers at the end of a text."""
+    return {completion.text for completion in shell.Completer.completions(text, len(text))}
+
+
+def test_tab_completes_options_choices_and_names(notebook):
+    assert "--num-steps" in completed(notebook, "%lr_find --num")
+    assert "train_loader" in completed(notebook, "%lr_find --train tr")
+    assert {"bf16", "fp16"} <= completed(notebook, "%lr_find --amp ")
+    assert "model" in completed(notebook, "%lr_find mo")
+    assert "--max-lr" in completed(notebook, "%%fit_one_cycle --max")
+    assert "torch" not in completed(notebook, "%lr_find to")
+
+
 def test_unload_takes_everything_back(global_shell):
     def footprint():
         magics = global_shell.magics_manager.magics
@@ -203,6 +217,7 @@ def test_unload_takes_everything_back(global_shell):
         return (
             set(magics["line"]), set(magics["cell"]), set(global_shell.magics_manager.registry),
             list(map(type, global_shell.configurables)), set(formatter.type_printers),
+            set(global_shell.strdispatchers["complete_command"].strs),
         )  # fmt: skip
 
     before = footprint()
