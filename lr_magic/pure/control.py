@@ -25,7 +25,62 @@ class Resume:
     """Go on after `Pause`."""
 
 
-Command = Stop | Pause | Resume
+@dataclass(frozen=True)
+class Anneal:
+    """Replace the rest of the cycle by its cooling part, from the current rate to the final one; then the run ends.
+
+    Attributes
+    ----------
+    steps
+        Length of the cooling in optimizer steps, >= 1; None takes a fifth of the training so shortened.
+    """
+
+    steps: int | None = None
+
+
+@dataclass(frozen=True)
+class Extend:
+    """Make the cycle longer: what is left of it is stretched, without a jump.
+
+    Attributes
+    ----------
+    epochs
+        How much longer, in passes over the loader, > 0; half an epoch is one, too.
+    steps
+        How much longer in optimizer steps, instead of epochs.
+    """
+
+    epochs: float = 1
+    steps: int | None = None
+
+
+@dataclass(frozen=True)
+class LowerPeak:
+    """Divide the rates from the next step on.
+
+    Attributes
+    ----------
+    factor
+        What they are divided by, > 1; the default is half a decade.
+    """
+
+    factor: float = 3.0
+
+
+@dataclass(frozen=True)
+class RollBack:
+    """Take the weights of the last good point, and go on from there at lower rates.
+
+    Attributes
+    ----------
+    factor
+        What the rates are divided by, >= 1; 1 leaves them.
+    """
+
+    factor: float = 3.0
+
+
+Command = Stop | Pause | Resume | Anneal | Extend | LowerPeak | RollBack
 
 
 class RunControl:

@@ -78,7 +78,9 @@ def _reachable(namespace: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     yield from visible
     own_module = namespace.get("__name__", "__main__")
     for name, value in visible:
-        yield from _inside(name, value, own_module)
+        # What a loader of the notebook wraps is not another loader.
+        if not _is_other_loader(value, [name]):
+            yield from _inside(name, value, own_module)
 
 
 def _inside(name: str, value: object, own_module: object) -> Iterator[tuple[str, object]]:

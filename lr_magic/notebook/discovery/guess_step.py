@@ -38,7 +38,7 @@ class Situation:
     parameters: Sequence[torch.Tensor]
     batches: Sequence[Any]
     criteria: Sequence[LossCandidate]
-    unusable: Sequence[str]
+    unusable: Sequence[Candidate]
     magic: str
     expression: Expression | None = None
     failures: list[Failure] = field(default_factory=list)
@@ -86,6 +86,9 @@ def _working(situation: Situation, signature: ForwardSignature, accepted: Sequen
     own = _sound([Guess(f.inputs, v) for f in accepted for v in _own(signature, f)], situation)
     by_criterion = _sound([Guess(f.inputs, v) for f in accepted for v in _by_criterion(situation, f)], situation)
     if own or by_criterion:
+        if not own and situation.unusable:
+            unclear = situation.unusable[0].name
+            raise questions.other_loss(by_criterion[0].valued.reading.answer, unclear, situation.magic)
         # Both can be meant: a weighted criterion on the logits of a model that also computes a loss.
         return [*own[:1], *by_criterion]
     if situation.unusable or situation.criteria:

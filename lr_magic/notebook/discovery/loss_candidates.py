@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from lr_magic.notebook.discovery.loss_kind import bare, is_torch_loss
-from lr_magic.notebook.discovery.words import Split, sounds_like_target, split_of, words_of
+from lr_magic.notebook.discovery.words import Split, sounds_like_loader, sounds_like_target, split_of, words_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from lr_magic.notebook.discovery.candidates import Candidate, Candidates
 
-_LOSS_WORDS = frozenset({"criterion", "crit", "cost", "objective", "elbo", "nll", "bce", "mse", "mae", "rmse", "dice"})
+_LOSS_WORDS = frozenset({"criterion", "crit", "cost", "objective", "elbo", "nll"})
+_METRIC_WORDS = frozenset({"bce", "mse", "mae", "rmse", "dice", "iou"})
 _NOT_A_LOSS = frozenset(
     {"plot", "show", "print", "draw", "save", "eval", "evaluate", "estimate", "test", "valid", "val"}
 )
@@ -42,15 +45,17 @@ class LossCandidate:
 
 
 def loss_candidates(candidates: Candidates) -> list[LossCandidate]:
-    """Return every callable ``(output, target)`` that may be the training loss; those for validation are left out."""
+    """Return every callable ``(output, target)`` that may be the training loss; those for validation are left out.
+
+    What may just as well be a metric (``rmse``), or was merely imported from torch, counts where there is nothing else.
+    """
     models = {name for model in candidates.models for name in model.names}
-    found = [
-        c
-        for c in (*candidates.parameterless, *candidates.functions)
-        if _is_loss(c) and not models & _names_called(c.value)
+    callables = [c for c in (*candidates.parameterless, *candidates.functions) if not models & _names_called(c.value)]
+    found = [c for c in callables if _is_loss(c, sounds_like_loss)] or [
+        c for c in callables if _is_loss(c, _sounds_like_metric) or _is_imported(c)
     ]
     trained = [c for c in found if not all(split_of(n) in {Split.VALID, Split.TEST} for n in c.names)]
-    return [LossCandidate(c, _target_comes_first(c.value)) for c in (trained or found)]
+    return [LossCandidate(c, is_swapped=_target_comes_first(c.value)) for c in (trained or found)]
 
 
 def sounds_like_loss(name: str) -> bool:
@@ -63,21 +68,38 @@ def sounds_like_loss(name: str) -> bool:
     return not (_NOT_A_LOSS & set(words)) and any(w in _LOSS_WORDS or w.startswith("loss") for w in words)
 
 
-def unusable_losses(candidates: Candidates, usable: list[LossCandidate]) -> list[str]:
-    """Return the names of callables that sound like a loss but take something else than ``(output, target)``."""
+def _sounds_like_metric(name: str) -> bool:
+    return bool(_METRIC_WORDS & set(words_of(name)))
+
+
+def _is_imported(candidate: Candidate) -> bool:
+    """Tell whether it is one of torch's loss functions under torch's own name: imported, perhaps with many others."""
+    return is_torch_loss(candidate.value) and getattr(candidate.value, "__name__", None) in candidate.names
+
+
+def unusable_losses(candidates: Candidates, usable: list[LossCandidate]) -> list[Candidate]:
+    """Return callables that sound like a loss but take something else than ``(output, target)``."""
     known = {id(loss.candidate.value) for loss in usable}
     listed = [c for c in (*candidates.parameterless, *candidates.functions) if id(c.value) not in known]
-    return [c.name for c in listed if _is_own(c.value) and any(sounds_like_loss(n) for n in c.names)]
+    return [c for c in listed if _is_own(c.value) and any(sounds_like_loss(n) for n in c.names) and _is_of_a_batch(c)]
 
 
-def _is_loss(candidate: Candidate) -> bool:
+def _is_of_a_batch(candidate: Candidate) -> bool:
+    """Tell whether a callable may compute a batch's loss: not one that goes over a loader, nor one that trains."""
+    if is_torch_loss(candidate.value) or "backward" in _names_called(candidate.value):
+        return False
+    parameters = required_parameters(candidate.value) or []
+    return bool(parameters) and not any(sounds_like_loader(name) for name in parameters)
+
+
+def _is_loss(candidate: Candidate, sounds_like: Callable[[str], bool]) -> bool:
     value = candidate.value
     if is_torch_loss(value):
-        return True
+        return not _is_imported(candidate)
     if isinstance(value, nn.Module) and type(value).__module__.startswith("torch.nn"):
         return False
-    by_class = isinstance(value, nn.Module) and sounds_like_loss(type(value).__name__)
-    sounds = by_class or any(sounds_like_loss(name) for name in candidate.names)
+    by_class = isinstance(value, nn.Module) and sounds_like(type(value).__name__)
+    sounds = by_class or any(sounds_like(name) for name in candidate.names)
     return sounds and _is_own(value) and _takes_output_and_target(value)
 
 

@@ -142,3 +142,11 @@ def own_step_unclear(source: str, reason: str, loss: str, magic: str) -> Discove
         f"`{source}` holds a step of yours that I could not follow: {reason}.\n"
         f"→ `%%{magic}` above the cell that trains, or `%{magic} --loss {loss}` if that is all there is to it."
     )
+
+
+def other_loss(fitting: str, other: str, magic: str) -> DiscoveryError:
+    """Report a loss that fits beside one that I cannot call: the second may be the one that is meant."""
+    return DiscoveryError(
+        f"`{fitting}` fits, but there is `{other}` too, and I cannot tell how you call it.\n"
+        f"→ `%{magic} --loss {fitting}`, or `%%{magic}` above your training cell."
+    )

@@ -30,7 +30,7 @@ def why_no_loss(situation: Situation, output: object, target: Any) -> DiscoveryE
         why, example = _unfit(situation.criteria[0].candidate.value, name, output)
         return questions.no_loss(f"{seen}; {why}", situation.magic, example)
     if situation.unusable:
-        name = situation.unusable[0]
+        name = situation.unusable[0].name
         why = f"`{name}` exists, but I cannot tell how you call it"
         return questions.no_loss(f"{seen}; {why}.", situation.magic, f"{name}(out, …)")
     parts = predictions(output)

@@ -69,6 +69,8 @@ def _changed_by(node: ast.AST) -> Iterator[str]:
         yield from _base(node)
     elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Attribute):
         method = node.value.func.attr
+        if method.startswith("clip_grad"):
+            return
         if method in _CHANGING_METHODS or (method.endswith("_") and not method.startswith("_")):
             yield from _base(node.value.func)
 

@@ -78,8 +78,28 @@ def _cut_compound(
 def names_carried(body: Sequence[ast.stmt]) -> set[str]:
     """Names that the body of a loop reads before it binds them: they come from the step before."""
     bound: set[str] = set()
-    carried: set[str] = set()
+    return _read_first(body, bound) & bound
+
+
+def _read_first(body: Sequence[ast.stmt], bound: set[str]) -> set[str]:
+    """Names that are read while not bound yet; adds to ``bound`` on the way, whichever branch is taken."""
+    found: set[str] = set()
     for statement in body:
-        carried |= reads(statement) - bound
-        bound |= binds(statement)
-    return carried & bound
+        inner = [block for field in ("body", "orelse", "finalbody") if (block := getattr(statement, field, None))]
+        if not inner or isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+            found |= reads(statement) - bound
+            bound |= binds(statement)
+            continue
+        for field in ("test", "iter", "items", "target"):
+            for part in _listed(getattr(statement, field, None)):
+                found |= reads(part) - bound
+                bound |= binds(part)
+        for block in inner:
+            found |= _read_first(block, bound)
+    return found
+
+
+def _listed(part: ast.AST | list[ast.AST] | None) -> list[ast.AST]:
+    if part is None:
+        return []
+    return part if isinstance(part, list) else [part]

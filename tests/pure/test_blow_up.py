@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import numpy as np
+
+from lr_magic.pure.blow_up import BlowUpWatch
+from lr_magic.pure.stop_reason import StopReason
+
+
+def reports(losses, watch=None):
+    watch = watch or BlowUpWatch()
+    return [(step, found) for step, loss in enumerate(losses) if (found := watch.update(loss)) is not None]
+
+
+FALL = [2.0 / (1 + step / 10) for step in range(60)]
+
+
+def test_a_noisy_fall_is_calm():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        assert reports(np.array(FALL) + rng.normal(0, 0.15, 60)) == []
+
+
+def test_a_spike_is_reported_once_until_the_loss_is_down_again():
+    spike = [5.0] * 6
+    found = reports([*FALL, *spike, *FALL[30:], *spike])
+    assert found == [(62, StopReason.DIVERGED), (98, StopReason.DIVERGED)]
+
+
+def test_one_bad_batch_is_no_blow_up():
+    assert reports([*FALL, 50.0, *FALL[50:], float("nan"), *FALL[50:], float("inf"), float("nan")]) == []
+
+
+def test_three_losses_that_are_no_numbers_are_the_end():
+    watch = BlowUpWatch()
+    assert reports([*FALL, *[float("nan")] * 5], watch) == [(62, StopReason.NON_FINITE)]
+    assert watch.is_dead
+    watch.forget_spike()
+    assert watch.is_calm
