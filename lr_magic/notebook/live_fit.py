@@ -11,10 +11,10 @@ from ipywidgets import HTML, VBox
 from lr_magic.notebook.comm_delivery import deliver_during_runs
 from lr_magic.notebook.epoch_table import epoch_table_html
 from lr_magic.notebook.fit_figure import FitFigure
-from lr_magic.notebook.live_range_test import LIVE_CLASS, progress_html
+from lr_magic.notebook.live_range_test import LIVE_CLASS
 from lr_magic.notebook.redraw_clock import RedrawClock
 from lr_magic.notebook.run_buttons import RunButtons
-from lr_magic.notebook.status_line import Progress, duration
+from lr_magic.notebook.status_line import Progress, duration, ending_html, progress_html
 from lr_magic.pure.lr_text import lr_text
 from lr_magic.pure.smoothing import smooth
 from lr_magic.pure.thinning import ThinnedCurve
@@ -86,11 +86,8 @@ class LiveFit:
         self.buttons.hide()
         best = history.best_epoch
         self.table.value = epoch_table_html(history.epochs, best)
-        sentence = history.stop_reason.sentence if history.stop_reason else "running"
-        detail = f": {history.stop_detail}" if history.stop_detail else ""
-        spent = duration(perf_counter() - self._started)
-        text = f"{len(history.steps):,} steps in {spent} · {sentence}{detail}"
-        self.status.value = f"<b>One-cycle training</b> · {escape(text)}"
+        length = f"{len(history.steps):,} steps in {duration(perf_counter() - self._started)}"
+        self.status.value = ending_html("One-cycle training", length, history)
 
     def _redraw(self) -> None:
         if self._last is None:

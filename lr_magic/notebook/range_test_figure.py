@@ -1,4 +1,4 @@
-"""The bqplot figure of a range test: its marks, axes and how each is set; no logic, no state of a run."""
+"""The bqplot figure of a range test while it runs: axes, curve, threshold, earlier sweeps; no state of a run."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ import bqplot
 import numpy as np
 from ipywidgets import Image, Layout
 
+from lr_magic.notebook.choice_marks import ChoiceMarks
 from lr_magic.pure import palette
-from lr_magic.pure.lr_text import lr_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-_NOTHING = np.array([])
+    from lr_magic.pure.range_test_result import RangeTestResult
+
+NOTHING = np.array([])
 
 
 class RangeTestFigure:
-    """Loss against learning rate: raw and smoothed curve, threshold, suggestion, choice.
+    """Loss against learning rate: raw and smoothed curve, best loss so far, blow-up threshold, and the choice.
 
     Parameters
     ----------
@@ -33,38 +35,26 @@ class RangeTestFigure:
         scale_class = bqplot.LinearScale if is_linear else bqplot.LogScale
         self.x_scale = scale_class(min=start_lr, max=end_lr)
         self.y_scale = bqplot.LinearScale(min=0.0, max=1.0)
-        scales = {"x": self.x_scale, "y": self.y_scale}
+        self._scales = {"x": self.x_scale, "y": self.y_scale}
         # one mark for both curves: one message per redraw
         self.curve = bqplot.Lines(
-            x=_NOTHING,
-            y=_NOTHING,
-            scales=scales,
-            colors=[palette.LOSS, palette.LOSS],
-            opacities=[0.3, 1.0],
-            stroke_width=2,
+            x=NOTHING, y=NOTHING, scales=self._scales, colors=[palette.LOSS] * 2, opacities=[0.3, 1.0], stroke_width=2
         )
-        self.threshold = _horizontal_line(scales)
-        self.choice = bqplot.Lines(x=_NOTHING, y=_NOTHING, scales=scales, colors=[palette.CHOICE], stroke_width=2)
-        self.choice_label = _label(scales, palette.CHOICE)
-        self.suggestion = bqplot.Scatter(x=_NOTHING, y=_NOTHING, scales=scales, colors=[palette.SUGGESTION])
-        self.suggestion_label = _label(scales, palette.SUGGESTION)
-        self.interval = bqplot.Lines(
-            x=_NOTHING, y=_NOTHING, scales=scales, fill="between", fill_opacities=[0.12], stroke_width=0,
-            colors=[palette.SUGGESTION] * 2, fill_colors=[palette.SUGGESTION],
+        self.levels = bqplot.Lines(
+            x=NOTHING, y=NOTHING, scales=self._scales, line_style="dotted", stroke_width=1.5,
+            colors=[palette.MUTED, palette.SUGGESTION],
         )  # fmt: skip
-        self.click_area = _click_area(scales, start_lr, end_lr)
+        self.click_area = _click_area(self._scales, start_lr, end_lr)
+        self.choice = ChoiceMarks(self.x_scale, self.y_scale)
         self.figure = bqplot.Figure(
-            marks=[
-                self.click_area, self.interval, self.threshold, self.curve,
-                self.choice, self.choice_label, self.suggestion, self.suggestion_label,
-            ],
+            marks=[self.click_area, *self.choice.below, self.levels, self.curve, *self.choice.above],
             axes=_axes(self.x_scale, self.y_scale, start_lr, end_lr, is_linear=is_linear),
             layout=Layout(width="100%", height="340px"),
             fig_margin={"top": 24, "bottom": 46, "left": 62, "right": 24},
             background_style={"fill": "none"},
             animation_duration=0,
             display_toolbar=False,
-        )  # fmt: skip
+        )
 
     def draw_curve(self, lrs: np.ndarray, losses: np.ndarray, smoothed_losses: np.ndarray) -> None:
         """Show what has been measured; (n,) float64 each."""
@@ -72,43 +62,27 @@ class RangeTestFigure:
             self.curve.x = lrs
             self.curve.y = np.array([losses, smoothed_losses])
 
+    def draw_levels(self, threshold: float, best_loss: float) -> None:
+        """Show the loss above which the sweep ends, and the lowest smoothed loss so far."""
+        with self.levels.hold_sync():
+            self.levels.x = np.array([self.x_scale.min, self.x_scale.max])
+            self.levels.y = np.array([[threshold] * 2, [best_loss] * 2])
+
+    def hide_levels(self) -> None:
+        """Take the levels away: the run is over."""
+        self.levels.visible = False
+
     def set_y_limits(self, low: float, high: float) -> None:
         """Move the loss axis, and with it what spans it."""
         with self.y_scale.hold_sync():
             self.y_scale.min, self.y_scale.max = low, high
         self.click_area.y = np.array([low, high])
 
-    def draw_threshold(self, loss: float) -> None:
-        """Show the loss above which the sweep ends."""
-        with self.threshold.hold_sync():
-            self.threshold.x = np.array([self.x_scale.min, self.x_scale.max])
-            self.threshold.y = np.array([loss, loss])
-
-    def draw_choice(self, lr: float | None) -> None:
-        """Show the chosen learning rate as a vertical line with its value; None takes it away."""
-        lrs = _NOTHING if lr is None else np.array([lr, lr])
-        with self.choice.hold_sync():
-            self.choice.x = lrs
-            self.choice.y = _NOTHING if lr is None else self._beyond_the_axis
-        _set_label(self.choice_label, lr, self.y_scale.max, "" if lr is None else lr_text(lr))
-
-    def draw_suggestion(self, lr: float, loss: float, interval: tuple[float, float] | None) -> None:
-        """Mark the suggestion on the curve and name it."""
-        with self.suggestion.hold_sync():
-            self.suggestion.x, self.suggestion.y = np.array([lr]), np.array([loss])
-        _set_label(self.suggestion_label, lr, loss, f"suggested {lr_text(lr)}")
-        if interval is not None:
-            low, high = interval
-            with self.interval.hold_sync():
-                bottom, top = self._beyond_the_axis
-                self.interval.x = np.array([low, high])
-                self.interval.y = np.array([[bottom, bottom], [top, top]])
-
-    @property
-    def _beyond_the_axis(self) -> np.ndarray:
-        """Ends of a vertical line that crosses the whole figure, also after the loss axis has moved."""
-        low, high = self.y_scale.min, self.y_scale.max
-        return np.array([low - 10 * (high - low), high + 10 * (high - low)])
+    def add_curve(self, result: RangeTestResult, color: str) -> bqplot.Lines:
+        """Draw the smoothed curve of another sweep; its mark can be hidden."""
+        line = bqplot.Lines(x=result.lrs, y=result.smoothed_losses, scales=self._scales, colors=[color], stroke_width=2)
+        self.figure.marks = [*self.figure.marks, line]
+        return line
 
     def on_click(self, handler: Callable[[float], None]) -> None:
         """Call `handler` with the learning rate under the mouse at each click."""
@@ -127,37 +101,12 @@ def _axes(
     return [x_axis, y_axis]
 
 
-def _decades(start_lr: float, end_lr: float) -> Sequence[float]:
+def _decades(start_lr: float, end_lr: float) -> list[float]:
     first, last = int(np.ceil(np.log10(start_lr) - 1e-9)), int(np.floor(np.log10(end_lr) + 1e-9))
     return [10.0**exponent for exponent in range(first, last + 1)] or [start_lr, end_lr]
 
 
-def _horizontal_line(scales: dict[str, bqplot.Scale]) -> bqplot.Lines:
-    return bqplot.Lines(
-        x=_NOTHING, y=_NOTHING, scales=scales, colors=[palette.MUTED], line_style="dotted", stroke_width=1
-    )
-
-
-def _label(scales: dict[str, bqplot.Scale], color: str) -> bqplot.Label:
-    return bqplot.Label(
-        x=_NOTHING, y=_NOTHING, text=[], scales=scales, colors=[color], default_size=13, x_offset=7, y_offset=-5
-    )
-
-
-def _set_label(label: bqplot.Label, lr: float | None, loss: float, text: str) -> None:
-    with label.hold_sync():
-        label.x = _NOTHING if lr is None else np.array([lr])
-        label.y = _NOTHING if lr is None else np.array([loss])
-        label.text = [] if lr is None else [text]
-
-
 def _click_area(scales: dict[str, bqplot.Scale], start_lr: float, end_lr: float) -> bqplot.Image:
     # bqplot gives the coordinates of a click only on an image (bqplot #972), so an empty one lies under the curve
-    return bqplot.Image(
-        image=_transparent_pixel(), scales=scales, x=np.array([start_lr, end_lr]), y=np.array([0.0, 1.0])
-    )
-
-
-def _transparent_pixel() -> Image:
-    gif = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
-    return Image(value=b64decode(gif), format="gif")
+    pixel = Image(value=b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"), format="gif")
+    return bqplot.Image(image=pixel, scales=scales, x=np.array([start_lr, end_lr]), y=np.array([0.0, 1.0]))

@@ -61,7 +61,14 @@ def range_test_screen(
     num_steps = settings.num_steps if settings.seconds is None else None
     if not is_kernel(shell):
         return TerminalRangeTest(findings, num_steps)
-    live = LiveRangeTest(settings.start_lr, settings.end_lr, num_steps, control, is_linear=settings.linear)
+    live = LiveRangeTest(
+        settings.start_lr,
+        settings.end_lr,
+        num_steps,
+        control,
+        is_linear=settings.linear,
+        divergence_factor=settings.divergence_factor,
+    )
     return NotebookRangeTest(findings, live)
 
 

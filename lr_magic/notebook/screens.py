@@ -62,7 +62,7 @@ class NotebookRangeTest:
         """Show the end, and a picture that stays in the saved notebook and follows the choice."""
         self._live.finish(result)
         self._picture = SavedPicture(result.plot(), range_test_summary(result))
-        self._live.on_choice = lambda: self._picture.update(result.plot(), range_test_summary(result))
+        self._live.panel.on_choice = lambda: self._picture.update(result.plot(), range_test_summary(result))
 
 
 class NotebookFit:

@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+from lr_magic.pure import palette
+
+if TYPE_CHECKING:
+    from lr_magic.pure.fit_history import FitHistory
+    from lr_magic.pure.range_test_result import RangeTestResult
 
 
 @dataclass(frozen=True)
@@ -63,3 +71,21 @@ def duration(seconds: float) -> str:
     if whole >= 60:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole} s"
+
+
+def progress_html(progress: Progress, text: str) -> str:
+    """Draw a thin bar with a line of text above it; `text` is HTML."""
+    percent = 100 * progress.fraction
+    return (
+        f'<div style="line-height:1.4"><div style="font-variant-numeric:tabular-nums">{text}</div>'
+        '<div style="height:3px;background:#8883;border-radius:2px" role="progressbar" '
+        f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{percent:.0f}">'
+        f'<div style="height:3px;width:{percent:.1f}%;background:{palette.LOSS};border-radius:2px"></div></div></div>'
+    )
+
+
+def ending_html(title: str, length: str, outcome: RangeTestResult | FitHistory) -> str:
+    """Say how a run ended."""
+    sentence = outcome.stop_reason.sentence if outcome.stop_reason else "running"
+    detail = f": {outcome.stop_detail}" if outcome.stop_detail else ""
+    return f"<b>{title}</b> · {length} · {escape(sentence + detail)}"

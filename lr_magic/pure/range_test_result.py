@@ -141,6 +141,19 @@ class RangeTestResult:
         self._lr_range = (low, high)
         self._chosen_lr = high
 
+    def loss_at(self, lr: float) -> float:
+        """Smoothed loss of the curve at a learning rate, interpolated; NaN without a curve."""
+        if not len(self.lrs):
+            return float("nan")
+        return float(np.interp(np.log(lr), np.log(self.lrs), self.smoothed_losses))
+
+    @property
+    def blow_up_lr(self) -> float | None:
+        """Learning rate at which the loss blew up or stopped being a number; None where it did neither."""
+        if self.stop_reason in (StopReason.DIVERGED, StopReason.NON_FINITE) and len(self.lrs):
+            return float(self.lrs[-1])
+        return None
+
     def plot(self) -> Figure:
         """Draw the curve as a static matplotlib figure."""
         return plot_range_test(self)

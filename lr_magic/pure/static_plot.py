@@ -78,7 +78,7 @@ def _mark_suggestion(axes: Axes, result: RangeTestResult) -> None:
         return
     if result.interval is not None:
         axes.axvspan(*result.interval, color=palette.SUGGESTION, alpha=0.12, linewidth=0)
-    loss = _loss_at(result, result.suggestion)
+    loss = result.loss_at(result.suggestion)
     label = f"suggested {lr_text(result.suggestion)}"
     axes.plot([result.suggestion], [loss], "o", color=palette.SUGGESTION, markersize=8, label=label)
 
@@ -90,10 +90,6 @@ def _mark_choice(axes: Axes, result: RangeTestResult) -> None:
         axes.axvspan(low, high, color=palette.CHOICE, alpha=0.15, linewidth=0, label=label)
     elif result.is_chosen and result.lr is not None:
         axes.axvline(result.lr, color=palette.CHOICE, linewidth=1.5, label=f"chosen {lr_text(result.lr)}")
-
-
-def _loss_at(result: RangeTestResult, lr: float) -> float:
-    return float(np.interp(np.log(lr), np.log(result.lrs), result.smoothed_losses))
 
 
 def _plot_validation(axes: Axes, history: FitHistory) -> None:

@@ -49,13 +49,13 @@ def test_the_curve_in_the_end_is_the_whole_curve(live, result):
     live.finish(result)
     assert np.array_equal(live.figure.curve.x, LRS)
     assert np.array_equal(live.figure.curve.y[0], LOSSES)
-    assert live.figure.suggestion.x[0] == result.suggestion
+    assert live.figure.choice.suggestion.x[0] == result.suggestion
 
 
 def test_redraws_are_limited_by_time_not_by_steps(live, monkeypatch):
     now = [0.0]
     monkeypatch.setattr("lr_magic.notebook.redraw_clock.perf_counter", lambda: now[0])
-    live._clock = RedrawClock(interval_s=0.07)
+    live._redraws = RedrawClock(interval_s=0.07)
     redraws = []
     monkeypatch.setattr(live, "_redraw", lambda: redraws.append(now[0]))
     for step in range(100):
@@ -65,7 +65,7 @@ def test_redraws_are_limited_by_time_not_by_steps(live, monkeypatch):
 
 
 def test_a_step_between_redraws_sends_nothing(live, monkeypatch):
-    monkeypatch.setattr(live._clock, "is_due", lambda: False)
+    monkeypatch.setattr(live._redraws, "is_due", lambda: False)
     messages = sent_by(monkeypatch)
     feed(live)
     assert messages == []
@@ -73,23 +73,70 @@ def test_a_step_between_redraws_sends_nothing(live, monkeypatch):
 
 def test_a_click_moves_the_choice_to_the_curve(live, result):
     live.finish(result)
-    live._choose(3.1e-3)
+    live.panel.choose(3.1e-3)
     assert result.lr == pytest.approx(3.1e-3, rel=0.1)
     assert result.lr in LRS
-    assert live.figure.choice.x[0] == result.lr
+    assert live.figure.choice.choice.x[0] == result.lr
 
 
 def test_a_click_during_the_run_becomes_the_choice(live, result):
     feed(live, 60)
-    live._choose(1e-4)
+    live.panel.choose(1e-4)
     live.finish(result)
     assert result.lr == pytest.approx(1e-4, rel=0.1)
 
 
-def test_a_click_before_the_first_step_does_nothing(live, result):
-    live._choose(1e-4)
+def test_a_click_on_a_sweep_without_steps_does_nothing(live):
+    live.panel.choose(1e-4)
+    result = RangeTestResult(np.array([]), np.array([]), stop_reason=StopReason.STOPPED)
     live.finish(result)
+    live.panel.choose(1e-4)
+    live.panel.move(1)
     assert not result.is_chosen
+
+
+def test_keys_move_along_the_curve_and_home_returns(live, result):
+    live.finish(result)
+    live.panel.choose(1e-3)
+    before = result.lr
+    live.panel.field._receive(live.panel.field, {"kind": "move", "value": 1}, [])
+    assert result.lr == LRS[list(LRS).index(before) + 1]
+    live.panel.field._receive(live.panel.field, {"kind": "move", "value": -1000}, [])
+    assert result.lr == LRS[0]
+    live.panel.field._receive(live.panel.field, {"kind": "home", "value": None}, [])
+    assert not result.is_chosen
+    assert result.lr == result.suggestion
+
+
+def test_a_typed_rate_is_taken_exactly_and_nonsense_is_refused(live, result):
+    live.finish(result)
+    live.panel.type_in("3.3e-3")
+    assert result.lr == 3.3e-3
+    for nonsense in ("abc", "-1", "0", "nan", "inf", ""):
+        live.panel.type_in(nonsense)
+        assert result.lr == 3.3e-3
+        assert "above 0" in live.panel.message.value
+
+
+def test_a_dragged_range_is_the_choice_and_a_click_replaces_it(live, result):
+    live.finish(result)
+    live.figure.choice.brush.selected = np.array([1e-4, 1e-2])
+    assert result.lr_range == (1e-4, 1e-2)
+    assert "1e-4:1e-2" in live.panel.readout.value
+    assert "first layers" in live.panel.readout.value
+    live.panel.choose(1e-3)
+    assert result.lr_range is None
+
+
+def test_range_mode_by_toggle_and_by_key(live, result):
+    live.finish(result)
+    live.panel.field._receive(live.panel.field, {"kind": "shift", "value": True}, [])
+    assert live.figure.figure.interaction is live.figure.choice.brush
+    live.panel.field._receive(live.panel.field, {"kind": "shift", "value": False}, [])
+    assert live.figure.figure.interaction is None
+    live.panel.range_mode.value = True
+    live.panel.field._receive(live.panel.field, {"kind": "shift", "value": False}, [])
+    assert live.figure.figure.interaction is live.figure.choice.brush
 
 
 def test_buttons_only_send_commands():
