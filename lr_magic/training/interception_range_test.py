@@ -10,7 +10,6 @@ from lr_magic.pure.stop_reason import StopReason
 from lr_magic.training.endings import attach_result
 from lr_magic.training.interception import Interception
 from lr_magic.training.interception_rates import device_of, rates_of
-from lr_magic.training.restore_receipt import RestoreReceipt
 from lr_magic.training.sweep import Sweep, SweepSettings
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from lr_magic.pure.control import RunControl
     from lr_magic.pure.range_test_result import RangeTestResult
     from lr_magic.pure.records import StepRecord
+    from lr_magic.training.restore_receipt import RestoreReceipt
 
 
 def intercepted_range_test(
@@ -43,7 +43,7 @@ def intercepted_range_test(
     settings
         The sweep's settings.
     optimizer
-        The optimizer that is swept, or its number (from 1) in the order in which they first step; None for the only one.
+        The one that is swept, or its number (from 1) in the order in which they first step; None for the only one.
     restoring
         Puts back what the training changes (`restored`); None where the caller does.
     name_of

@@ -150,7 +150,7 @@ def test_the_end_gets_past_a_bare_except(model, optimizer, loader, where):
             else:
                 try:
                     loop(model, optimizer, loader)
-                except:  # noqa: E722
+                except:  # noqa: E722, SIM105
                     pass
 
     result = intercepted_range_test(train, SweepSettings(num_steps=3))
@@ -327,8 +327,9 @@ def pair():
     return nn.Linear(4, 4), nn.Linear(4, 1)
 
 
-def adversarial(first, second, first_optimizer, second_optimizer, loader, told):
+def adversarial(pair, optimizers, loader, told):
     """Two models in turn: what a GAN's loop looks like."""
+    (first, second), (first_optimizer, second_optimizer) = pair, optimizers
 
     def train():
         for x, _ in loader:
@@ -351,7 +352,7 @@ def test_several_optimizers_are_kept_apart(pair, loader, asked):
     optimizers = [torch.optim.SGD(each.parameters(), lr=0.01) for each in pair]
     told = []
     result = intercepted_range_test(
-        adversarial(*pair, *optimizers, loader, told), SETTINGS, optimizer=optimizers[asked]
+        adversarial(pair, optimizers, loader, told), SETTINGS, optimizer=optimizers[asked]
     )
     assert result.losses == pytest.approx([each[asked] for each in told])
     assert optimizers[asked].param_groups[0]["lr"] == result.lrs[-1]
@@ -361,16 +362,16 @@ def test_several_optimizers_are_kept_apart(pair, loader, asked):
 def test_several_optimizers_may_be_told_by_number(pair, loader):
     optimizers = [torch.optim.SGD(each.parameters(), lr=0.01) for each in pair]
     told = []
-    result = intercepted_range_test(adversarial(*pair, *optimizers, loader, told), SETTINGS, optimizer=1)
+    result = intercepted_range_test(adversarial(pair, optimizers, loader, told), SETTINGS, optimizer=1)
     assert result.losses == pytest.approx([each[1] for each in told])
 
 
 def test_several_optimizers_are_asked_about(pair, loader):
     optimizers = [torch.optim.SGD(each.parameters(), lr=0.01) for each in pair]
     names = {id(optimizers[0]): "`opt_g`", id(optimizers[1]): "`opt_d`"}
-    with pytest.raises(DiscoveryError, match="`opt_d`, then `opt_g`.*--optimizer opt_d"):
+    with pytest.raises(DiscoveryError, match=r"`opt_d`, then `opt_g`.*--optimizer opt_d"):
         intercepted_range_test(
-            adversarial(*pair, *optimizers, loader, []), SETTINGS, name_of=lambda each: names[id(each)]
+            adversarial(pair, optimizers, loader, []), SETTINGS, name_of=lambda each: names[id(each)]
         )
 
 
