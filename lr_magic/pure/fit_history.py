@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from lr_magic.pure.finding import Finding
+from lr_magic.pure.fit_event import EventKind, FitEvent
 from lr_magic.pure.records import EpochRecord, StepRecord
 from lr_magic.pure.static_plot import plot_fit, plot_schedule
 from lr_magic.pure.stop_reason import StopReason
@@ -24,6 +25,8 @@ class FitHistory:
     ----------
     steps, epochs
         One record per optimizer step and per epoch.
+    events
+        What was done on the way: annealed, extended, rolled back, …
     stop_reason
         Why the training ended; None while it runs.
     stop_detail
@@ -34,6 +37,8 @@ class FitHistory:
         What was trained: findings, one per line of the report.
     settings
         The training's settings, plain values.
+    resume_point
+        Where the training can go on, while it has not run to its end; not part of the JSON.
     """
 
     steps: list[StepRecord] = field(default_factory=list)
@@ -43,6 +48,8 @@ class FitHistory:
     planned_steps: int | None = None
     setup: tuple[Finding, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
+    events: list[FitEvent] = field(default_factory=list)
+    resume_point: Any = field(default=None, repr=False, compare=False)
 
     @property
     def best_epoch(self) -> EpochRecord | None:
@@ -68,7 +75,9 @@ class FitHistory:
 
     def to_json(self) -> str:
         """All records as JSON; `from_json` reads them back."""
-        return json.dumps({**asdict(self), "stop_reason": self.stop_reason.value if self.stop_reason else None})
+        content = asdict(replace(self, resume_point=None))
+        del content["resume_point"]
+        return json.dumps({**content, "stop_reason": self.stop_reason.value if self.stop_reason else None})
 
     @classmethod
     def from_json(cls, text: str) -> FitHistory:
@@ -78,6 +87,7 @@ class FitHistory:
         return cls(
             steps=[StepRecord(**step) for step in content.pop("steps")],
             epochs=[EpochRecord(**epoch) for epoch in content.pop("epochs")],
+            events=[FitEvent(**{**event, "kind": EventKind(event["kind"])}) for event in content.pop("events", [])],
             setup=tuple(Finding(**finding) for finding in content.pop("setup")),
             stop_reason=StopReason(reason) if reason else None,
             **content,

@@ -86,7 +86,7 @@ class OneCycle:
     --------
     >>> cycle = OneCycle(max_lr=1.0, total_steps=11, pct_start=0.3)
     >>> [round(cycle.lr_at(step), 3) for step in (0, 2, 10)]
-    [0.04, 0.9, 0.0]
+    [0.04, 0.96, 0.0]
     """
 
     max_lr: float
@@ -111,8 +111,8 @@ class OneCycle:
         for name in ("base_momentum", "max_momentum"):
             if not 0 <= getattr(self, name) < 1:
                 raise SettingError(f"{name} must be at least 0 and below 1; got {getattr(self, name):g}.")
-        if self.annealing not in _ANNEALINGS:
-            raise SettingError(f"annealing must be one of {', '.join(_ANNEALINGS)}; got {self.annealing!r}.")
+        if self.annealing not in ANNEALINGS:
+            raise SettingError(f"annealing must be one of {', '.join(ANNEALINGS)}; got {self.annealing!r}.")
 
     @property
     def initial_lr(self) -> float:
@@ -124,18 +124,18 @@ class OneCycle:
         """Learning rate of the last step."""
         return self.initial_lr / self.final_div_factor
 
-    def lr_at(self, step: int) -> float:
-        """Learning rate of a step, 0 <= step < total_steps."""
+    def lr_at(self, step: float) -> float:
+        """Learning rate of a step (or between two), 0 <= step < total_steps."""
         return self._value_at(step, self.initial_lr, self.max_lr, self.final_lr)
 
-    def momentum_at(self, step: int) -> float:
+    def momentum_at(self, step: float) -> float:
         """Momentum (SGD) or beta1 (Adam) of a step, 0 <= step < total_steps."""
         return self._value_at(step, self.max_momentum, self.base_momentum, self.max_momentum)
 
-    def _value_at(self, step: int, start: float, peak: float, end: float) -> float:
+    def _value_at(self, step: float, start: float, peak: float, end: float) -> float:
         if not 0 <= step < self.total_steps:
             raise SettingError(f"step must be between 0 and {self.total_steps - 1}; got {step}.")
-        anneal = _ANNEALINGS[self.annealing]
+        anneal = ANNEALINGS[self.annealing]
         # torch's convention: the peak lies at pct_start * total_steps - 1, neither a whole step nor above 0 by need
         peak_step = self.pct_start * self.total_steps - 1
         last_step = self.total_steps - 1
@@ -154,4 +154,4 @@ def _linear(start: float, end: float, fraction: float) -> float:
     return (end - start) * fraction + start
 
 
-_ANNEALINGS = {"cosine": _cosine, "linear": _linear}
+ANNEALINGS = {"cosine": _cosine, "linear": _linear}

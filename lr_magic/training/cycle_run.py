@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lr_magic.pure.control import RollBack
 from lr_magic.pure.records import StepRecord
@@ -42,12 +42,8 @@ class CycleRun:
         Rates and length of the training.
     history
         Filled as the losses arrive.
-    start
-        Where to go on; None at the beginning.
-    last_good, rolls_back
-        See `BlowUpGuard`.
-    on_step, on_epoch, control
-        As for `fit_one_cycle`.
+    start, last_good, rolls_back, on_step, on_epoch, control
+        As for `FitPlan`, `BlowUpGuard` and `fit_one_cycle`.
     between_steps
         Called after each whole step.
     """
@@ -79,6 +75,7 @@ class CycleRun:
         self._source = BatchSource(setup.train_loader, setup.target_device)
         self._marks = PassMarks(setup.train_loader, self._source)
         self._start = start
+        self._gate = self._guard.gate
         self._tally = EpochTally()
 
     def run(self, gate: InterruptGate) -> None:
@@ -86,7 +83,7 @@ class CycleRun:
 
         An interrupt waits until the step under way is whole and noted in the history.
         """
-        self._guard.gate = gate
+        self._gate = self._guard.gate = gate
         runner = StepRunner(self._setup, gate)
         if not self._setup.model.training:
             self._setup.model.train()
@@ -121,9 +118,10 @@ class CycleRun:
     def _go_to_start(self) -> None:
         if self._start is None:
             return
-        self._course.num_made = self._start.num_made
         self._marks.go_to(self._start)
         self._tally = EpochTally(0.0, self._start.samples, self._start.losses, self._start.seconds)
+        if self._marks.has_pass_ended:
+            self._end_pass()
 
     def _is_over(self) -> bool:
         history = self._history
@@ -146,7 +144,7 @@ class CycleRun:
         self._marks.begin_step()
         values = self._course.set_rates()
         try:
-            outcome = runner.run(self._source.next_in_pass)
+            outcome = runner.run(self._next_batch)
         except EndOfBatches:
             self._end_pass()
             return
@@ -156,12 +154,21 @@ class CycleRun:
         self._note(outcome)
         if self._between_steps is not None:
             self._between_steps()
+        if self._marks.has_pass_ended:  # within this step, which made do with fewer batches
+            self._end_pass()
+
+    def _next_batch(self) -> Any:
+        batch = self._marks.next_batch()
+        # A loader may hang, a step does not: from its forward pass on, which writes running statistics, it is whole.
+        self._gate.shut()
+        return batch
 
     def _note(self, outcome: StepOutcome) -> None:
         self._tally.add(outcome, with_metrics=self._setup.valid_loader is None)
         self._take(self._fetcher.add(outcome.loss))
 
     def _end_pass(self) -> None:
+        self._gate.open()
         self._source.refuse_if_empty()
         if self._tally.samples:
             self._end_epoch()

@@ -10,7 +10,7 @@ from lr_magic.pure.fit_history import FitHistory
 from lr_magic.pure.records import StepRecord
 from lr_magic.pure.schedules import OneCycle
 from lr_magic.pure.stop_reason import StopReason
-from lr_magic.training.cycle_run import CycleRates
+from lr_magic.training.cycle_rates import CycleRates
 from lr_magic.training.endings import attach_result, detail_of, reason_of
 from lr_magic.training.interception import Interception
 from lr_magic.training.interception_range_test import no_step_error

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from lr_magic.pure.errors import SettingError
-from lr_magic.pure.fit_history import FitHistory
-from lr_magic.pure.schedules import OneCycle
-from lr_magic.training.batches import length_of
-from lr_magic.training.cycle_run import CycleRun
-from lr_magic.training.endings import attach_result, detail_of, reason_of
-from lr_magic.training.interrupts import InterruptGate
-from lr_magic.training.param_groups import GroupValues
-from lr_magic.training.setup import refuse_misplaced_model
-from lr_magic.training.validation import TrainingFlags
+from lr_magic.training.checkpoint import refuse_bad_place
+from lr_magic.training.cycle_length import planned_steps
+from lr_magic.training.fit_drive import FitCallbacks, FitOptions, drive
+from lr_magic.training.fit_plan import new_plan, resumed_plan
+from lr_magic.training.setup import refuse_misplaced_model, require_positive
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import os
+    from collections.abc import Callable, Sequence
 
     from lr_magic.pure.control import RunControl
+    from lr_magic.pure.fit_event import FitEvent
+    from lr_magic.pure.fit_history import FitHistory
     from lr_magic.pure.records import EpochRecord, StepRecord
     from lr_magic.training.setup import TrainingSetup
+
+__all__ = ["fit_one_cycle", "planned_steps"]
 
 
 def fit_one_cycle(
@@ -29,14 +28,21 @@ def fit_one_cycle(
     *,
     epochs: int | None = None,
     steps: int | None = None,
-    max_lr: float | Sequence[float],
+    max_lr: float | Sequence[float] | slice | None = None,
     pct_start: float = 0.3,
     div_factor: float = 25.0,
     final_div_factor: float = 1e4,
     base_momentum: float = 0.85,
     max_momentum: float = 0.95,
+    weight_decay: float | None = None,
+    roll_back: bool | None = None,
+    restore_best: bool = False,
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_seconds: float = 60.0,
+    resume: FitHistory | str | os.PathLike[str] | None = None,
     on_step: Callable[[StepRecord], None] | None = None,
     on_epoch: Callable[[EpochRecord], None] | None = None,
+    on_event: Callable[[FitEvent], None] | None = None,
     control: RunControl | None = None,
 ) -> FitHistory:
     """Train `setup.model` in place for one cycle of the learning rate.
@@ -51,15 +57,28 @@ def fit_one_cycle(
     epochs, steps
         Length, one of the two: passes over the loader, or optimizer steps; >= 1.
     max_lr
-        Peak learning rate, > 0; one for all param groups, or one per group.
+        Peak learning rate, > 0: one for all param groups; one per param group or layer group; or ``slice(low, high)``,
+        spread over the layer groups from stem to head in equal ratios (see `peak_lrs`, `GroupPeaks`).
     pct_start, div_factor, final_div_factor, base_momentum, max_momentum
         See `OneCycle`. Momentum (SGD) or beta1 (Adam) is cycled in the groups that use one (not in those at 0).
+    weight_decay
+        For this training in place of the groups' own, >= 0; groups without any, beside others that have some, keep 0.
+    roll_back
+        What to do when the loss blows up. True: take the weights of the last good point and go on at a third of the
+        rates. None: note it and keep that point for a `RollBack` command, if there is a `control`. False: keep nothing.
+    restore_best
+        End with the weights of the epoch with the lowest validation loss.
+    checkpoint
+        File that the training is written to: after each epoch, every `checkpoint_seconds`, and in the end.
+    resume
+        Go on where a training was interrupted or stopped: its history, in the same process, or its checkpoint. Length,
+        rates and shape are those of that training, so none may be given.
     on_step
         Called once per optimizer step, in order, possibly some steps late.
-    on_epoch
-        Called at the end of each epoch.
+    on_epoch, on_event
+        Called at the end of each epoch, and with whatever is done to the cycle on the way.
     control
-        Read between steps: Stop ends the training after the step under way, Pause holds it.
+        Read between steps: takes the commands of `lr_magic.pure.control`.
 
     Raises
     ------
@@ -71,80 +90,14 @@ def fit_one_cycle(
         Whatever the model, a loader or an interrupt raises; the weights are those of the last whole step, and the
         partial history is its ``lr_magic_result``.
     """
-    total_steps = planned_steps(setup, epochs=epochs, steps=steps)
-    cycles = [
-        OneCycle(lr, total_steps, pct_start, div_factor, final_div_factor, base_momentum, max_momentum)
-        for lr in _peaks(setup, max_lr)
-    ]
+    shape = (pct_start, div_factor, final_div_factor, base_momentum, max_momentum)
+    if resume is None:
+        plan = new_plan(setup, epochs=epochs, steps=steps, max_lr=max_lr, shape=shape, weight_decay=weight_decay)
+    else:
+        plan = resumed_plan(setup, resume, given={"epochs": epochs, "steps": steps, "max_lr": max_lr})
     refuse_misplaced_model(setup)
-    settings = {
-        "epochs": epochs,
-        "steps": steps,
-        "max_lr": [cycle.max_lr for cycle in cycles] if isinstance(max_lr, Sequence) else cycles[0].max_lr,
-        "pct_start": pct_start,
-        "div_factor": div_factor,
-        "final_div_factor": final_div_factor,
-        "base_momentum": base_momentum,
-        "max_momentum": max_momentum,
-    }
-    history = FitHistory(planned_steps=total_steps, settings=settings)
-    run = CycleRun(setup, cycles, history, on_step=on_step, on_epoch=on_epoch, control=control)
-    _drive(setup, run, history)
-    return history
-
-
-def _drive(setup: TrainingSetup, run: CycleRun, history: FitHistory) -> None:
-    """Run to the end, and put rates, momenta and flags back on every way out."""
-    values, flags = GroupValues(setup.optimizer), TrainingFlags(setup.model)
-    try:
-        with InterruptGate() as gate:
-            try:
-                run.run(gate)
-            finally:
-                gate.lock()
-                values.put_back()
-                flags.put_back()
-    except BaseException as error:
-        if history.stop_reason is None:
-            history.stop_reason, history.stop_detail = reason_of(error), detail_of(error)
-        attach_result(error, history)
-        raise
-
-
-def planned_steps(setup: TrainingSetup, *, epochs: int | None = None, steps: int | None = None) -> int:
-    """Length of a training in optimizer steps, from its length in epochs or steps.
-
-    Raises
-    ------
-    SettingError
-        If not exactly one of the two is given, or the loader does not say how long an epoch is.
-    """
-    if (epochs is None) == (steps is None):
-        raise SettingError(f"Give either epochs or steps; got epochs={epochs} and steps={steps}.")
-    for name, value in (("epochs", epochs), ("steps", steps)):
-        if value is not None and value < 1:
-            raise SettingError(f"{name} must be at least 1; got {value}.")
-    if steps is not None:
-        return steps
-    num_batches = length_of(setup.train_loader)
-    if num_batches is None:
-        raise SettingError(
-            "The training loader does not say how long it is: give steps, the number of optimizer steps."
-        )
-    if setup.owns_step:
-        raise SettingError("Only the step itself knows when it steps: give steps, the number of optimizer steps.")
-    if num_batches == 0:
-        raise SettingError("The training loader has length 0. Is its dataset empty?")
-    steps_per_epoch = -(-num_batches // setup.accumulate)
-    return (epochs or 0) * steps_per_epoch
-
-
-def _peaks(setup: TrainingSetup, max_lr: float | Sequence[float]) -> list[float]:
-    num_groups = len(setup.optimizer.param_groups)
-    if not isinstance(max_lr, Sequence):
-        return [float(max_lr)] * num_groups
-    if len(max_lr) != num_groups:
-        raise SettingError(
-            f"max_lr must be one number or one per param group; got {len(max_lr)} for {num_groups} groups."
-        )
-    return [float(lr) for lr in max_lr]
+    require_positive("checkpoint_seconds", checkpoint_seconds)
+    if checkpoint is not None:
+        refuse_bad_place(checkpoint)
+    options = FitOptions(roll_back, restore_best, checkpoint, checkpoint_seconds)
+    return drive(setup, plan, options, FitCallbacks(on_step, on_epoch, on_event, control))

@@ -25,6 +25,13 @@ def test_one_cycle_follows_torchs_schedule_and_leaves_the_groups_as_found():
     assert (len(history.steps), len(history.epochs), history.stop_reason) == (18, 3, StopReason.COMPLETED)
 
 
+def test_an_epoch_ends_where_the_pass_does_when_batches_are_accumulated():
+    setup = small_setup(accumulate=4)
+    history = fit_one_cycle(setup, epochs=3, max_lr=1e-2)
+    # six batches: a step of four and one of two
+    assert (len(history.steps), len(history.epochs)) == (6, 3)
+
+
 def test_each_epoch_is_validated_without_changing_train_or_eval():
     setup = small_setup(valid_loader=torch.utils.data.DataLoader(small_data(), 20), metrics={"accuracy": accuracy})
     setup.model[1].eval()

@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from functools import cache
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from lr_magic.pure.control import Anneal, Extend, LowerPeak, RunControl, Stop
+from lr_magic.pure.errors import SettingError
+from lr_magic.pure.fit_event import EventKind
+from lr_magic.pure.fit_history import FitHistory
+from lr_magic.pure.stop_reason import StopReason
+from lr_magic.training.one_cycle import fit_one_cycle
+
+from .fingerprint import bytes_of, plain
+from .small_setups import accuracy, small_data, small_setup
+
+EPOCHS, STEPS = 3, 18
+
+
+def fresh_setup(**options):
+    """The same setup each time: batch norm, dropout, a shuffled loader, validation."""
+    torch.manual_seed(5)
+    loader = DataLoader(small_data(), 16, shuffle=True, generator=torch.Generator().manual_seed(3))
+    valid = DataLoader(small_data(40), 20)
+    return small_setup(loader=loader, valid_loader=valid, metrics={"accuracy": accuracy}, **options)
+
+
+def trained_state(setup):
+    state = {name: bytes_of(tensor) for name, tensor in setup.model.state_dict().items()}
+    return state, [plain(setup.optimizer.state[p]) for p in setup.model.parameters()]
+
+
+@cache
+def without_interrupt():
+    setup = fresh_setup()
+    history = fit_one_cycle(setup, epochs=EPOCHS, max_lr=1e-2)
+    return trained_state(setup), history, torch.get_rng_state()
+
+
+def interrupt_in_call(module, number):
+    """Let the process get a real interrupt within the given call of a module."""
+    calls = []
+
+    def count(_module, _inputs):
+        calls.append(1)
+        if len(calls) == number:
+            signal.raise_signal(signal.SIGINT)
+
+    return module.register_forward_pre_hook(count)
+
+
+def assert_same_course(history, expected):
+    assert history.steps == expected.steps
+    assert [(e.epoch, e.train_loss, e.valid_loss, e.metrics) for e in history.epochs] == [
+        (e.epoch, e.train_loss, e.valid_loss, e.metrics) for e in expected.epochs
+    ]
+
+
+# 6 training and 2 validation batches per epoch: every call is the middle of a step or of a validation
+@pytest.mark.parametrize("number", range(1, EPOCHS * 8 + 1))
+def test_an_interrupt_anywhere_and_a_resume_give_the_weights_of_no_interrupt(number):
+    expected_state, expected, expected_random = without_interrupt()
+    setup = fresh_setup()
+    # the last layer: batch norm and dropout have done their part of the step by then
+    handle = interrupt_in_call(setup.model[4], number)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        fit_one_cycle(setup, epochs=EPOCHS, max_lr=1e-2)
+    handle.remove()
+    partial = caught.value.lr_magic_result
+    assert partial.stop_reason is StopReason.INTERRUPTED
+    torch.manual_seed(99)  # whatever was done in between
+    history = fit_one_cycle(setup, resume=partial)
+    assert trained_state(setup) == expected_state
+    assert history.stop_reason is StopReason.COMPLETED
+    assert [event.kind for event in history.events] == [EventKind.RESUMED]
+    assert_same_course(history, expected)
+    assert torch.equal(torch.get_rng_state(), expected_random)
+
+
+@pytest.mark.parametrize("num_steps", [0, 1, 5, 6, 11, 17])
+def test_a_stopped_training_can_go_on(num_steps):
+    expected_state, expected, _ = without_interrupt()
+    setup, control = fresh_setup(), RunControl()
+    if num_steps == 0:
+        control.send(Stop())
+    partial = fit_one_cycle(
+        setup, epochs=EPOCHS, max_lr=1e-2, control=control,
+        on_step=lambda record: control.send(Stop()) if record.step == num_steps - 1 else None,
+    )  # fmt: skip
+    assert (partial.stop_reason, len(partial.steps)) == (StopReason.STOPPED, num_steps)
+    history = fit_one_cycle(setup, resume=partial)
+    assert trained_state(setup) == expected_state
+    assert_same_course(history, expected)
+
+
+def test_two_interrupts_and_an_error_in_one_training():
+    expected_state, expected, _ = without_interrupt()
+    setup, history = fresh_setup(), None
+    for number, error in ((4, None), (3, RuntimeError("own words")), (9, None)):
+        handle = interrupt_in_call(setup.model[0], number) if error is None else fail_in_loss(setup, number, error)
+        settings = {"epochs": EPOCHS, "max_lr": 1e-2} if history is None else {"resume": history}
+        with pytest.raises((KeyboardInterrupt, RuntimeError)) as caught:
+            fit_one_cycle(setup, **settings)
+        handle.remove()
+        history = caught.value.lr_magic_result
+    history = fit_one_cycle(setup, resume=history)
+    assert trained_state(setup) == expected_state
+    assert_same_course(history, expected)
+
+
+def fail_in_loss(setup, number, error):
+    """Raise before anything of a step has changed (an error later leaves a batch in the running statistics)."""
+    calls = []
+
+    def fail(_module, _inputs):
+        calls.append(1)
+        if len(calls) == number:
+            raise error
+
+    return setup.model[0].register_forward_pre_hook(fail)
+
+
+@pytest.mark.parametrize("optimizer", [torch.optim.SGD, torch.optim.AdamW])
+@pytest.mark.parametrize("has_generator", [True, False])
+def test_accumulation_and_rates_by_layer(optimizer, has_generator):
+    def make():
+        torch.manual_seed(5)
+        generator = torch.Generator().manual_seed(3) if has_generator else None
+        loader = DataLoader(small_data(), 16, shuffle=True, generator=generator)
+        return small_setup(loader=loader, accumulate=4, optimizer=optimizer)
+
+    whole = make()
+    fit_one_cycle(whole, epochs=3, max_lr=slice(1e-4, 1e-2))
+    for number in (3, 4, 5, 8, 14):
+        setup = make()
+        handle = interrupt_in_call(setup.model[0], number)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            fit_one_cycle(setup, epochs=3, max_lr=slice(1e-4, 1e-2))
+        handle.remove()
+        fit_one_cycle(setup, resume=caught.value.lr_magic_result)
+        assert trained_state(setup) == trained_state(whole)
+
+
+def test_what_was_done_to_the_cycle_is_still_done_after_a_resume():
+    def steer(control):
+        def on_step(record):
+            if record.step == 2:
+                control.send(LowerPeak(2.0))
+            if record.step == 4:
+                control.send(Extend(steps=6))
+            if record.step == 14:
+                control.send(Anneal(steps=4))
+
+        return on_step
+
+    whole, control = fresh_setup(), RunControl()
+    expected = fit_one_cycle(whole, epochs=EPOCHS, max_lr=1e-2, control=control, on_step=steer(control))
+    assert len(expected.steps) == 19
+    setup, control = fresh_setup(), RunControl()
+    handle = interrupt_in_call(setup.model[0], 12)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        fit_one_cycle(setup, epochs=EPOCHS, max_lr=1e-2, control=control, on_step=steer(control))
+    handle.remove()
+    history = fit_one_cycle(setup, resume=caught.value.lr_magic_result, control=control, on_step=steer(control))
+    assert trained_state(setup) == trained_state(whole)
+    assert history.steps == expected.steps
+
+
+@pytest.mark.parametrize("number", [1, 5, 7, 8, 9, 17, 24])
+def test_a_checkpoint_goes_on_in_other_objects(tmp_path, number):
+    expected_state, expected, _ = without_interrupt()
+    setup, path = fresh_setup(), tmp_path / "fit.pt"
+    interrupt_in_call(setup.model[0], number)
+    with pytest.raises(KeyboardInterrupt):
+        fit_one_cycle(setup, epochs=EPOCHS, max_lr=1e-2, checkpoint=path)
+    other = fresh_setup()
+    nn.init.zeros_(other.model[0].weight)
+    torch.manual_seed(17)
+    history = fit_one_cycle(other, resume=path)
+    assert trained_state(other) == expected_state
+    assert_same_course(history, expected)
+
+
+_KILLED = """
+import sys, torch
+sys.path.insert(0, {root!r})
+from tests.training.test_resume import fresh_setup
+from lr_magic.training.one_cycle import fit_one_cycle
+
+def report(record):
+    print(record.epoch, flush=True)
+    if record.epoch == 2:
+        sys.stdin.read()  # until it is killed
+
+fit_one_cycle(fresh_setup(), epochs=3, max_lr=1e-2, checkpoint={path!r}, on_epoch=report)
+"""
+
+
+def test_a_killed_process_goes_on_from_its_last_epoch(tmp_path, pytestconfig):
+    expected_state, expected, _ = without_interrupt()
+    path = tmp_path / "fit.pt"
+    code = _KILLED.format(root=str(pytestconfig.rootpath), path=str(path))
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        while process.stdout.readline().strip() != b"2":
+            pass
+        process.kill()
+    setup = fresh_setup()
+    history = fit_one_cycle(setup, resume=path)
+    assert trained_state(setup) == expected_state
+    assert_same_course(history, expected)
+
+
+def test_a_one_shot_loader_goes_on_with_what_is_left():
+    batches = iter(list(DataLoader(small_data(), 16)))
+    setup = small_setup(loader=batches)
+    handle = interrupt_in_call(setup.model[0], 3)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        fit_one_cycle(setup, steps=6, max_lr=1e-2)
+    handle.remove()
+    history = fit_one_cycle(setup, resume=caught.value.lr_magic_result)
+    assert (len(history.steps), history.stop_reason) == (6, StopReason.COMPLETED)
+
+
+def test_what_cannot_be_resumed_is_refused(tmp_path):
+    setup, path = fresh_setup(), tmp_path / "fit.pt"
+    done = fit_one_cycle(setup, epochs=1, max_lr=1e-2, checkpoint=path)
+    with pytest.raises(SettingError, match="ran to its end"):
+        fit_one_cycle(setup, resume=done)
+    with pytest.raises(SettingError, match="ran to its end"):
+        fit_one_cycle(setup, resume=path)
+    with pytest.raises(SettingError, match="no checkpoint"):
+        fit_one_cycle(setup, resume=tmp_path / "missing.pt")
+    with pytest.raises(SettingError, match="keeps its max_lr"):
+        fit_one_cycle(setup, resume=done, max_lr=1e-3)
+
+
+def test_a_checkpoint_of_another_model_or_other_layers_is_refused(tmp_path):
+    setup, path = fresh_setup(), tmp_path / "fit.pt"
+    interrupt_in_call(setup.model[0], 4)
+    with pytest.raises(KeyboardInterrupt):
+        fit_one_cycle(setup, epochs=1, max_lr=1e-2, checkpoint=path)
+    other = small_setup(model=nn.Linear(6, 2))
+    with pytest.raises(SettingError, match="another model"):
+        fit_one_cycle(other, resume=path)
+    frozen = fresh_setup()
+    frozen.model[0].weight.requires_grad_(False)
+    before = trained_state(frozen)[0]
+    with pytest.raises(SettingError, match="frozen"):
+        fit_one_cycle(frozen, resume=path)
+    assert trained_state(frozen)[0] == before
+
+
+def test_the_json_of_a_history_has_its_events_and_no_resume_point():
+    setup, control = fresh_setup(), RunControl()
+    control.send(LowerPeak(3.0))
+    control.send(Anneal(3))
+    history = fit_one_cycle(setup, epochs=1, max_lr=slice(1e-4, 1e-2), control=control)
+    again = FitHistory.from_json(history.to_json())
+    assert again == history
+    assert [event.kind for event in again.events] == [EventKind.PEAK_LOWERED, EventKind.ANNEALED]
