@@ -49,5 +49,5 @@ def _valid(parts: Parts) -> list[Finding]:
 def _notes(parts: Parts, candidates: Candidates) -> list[Finding]:
     scheduled = [c.name for c in candidates.schedulers if getattr(c.value, "optimizer", None) is parts.optimizer]
     notes = [f"`{name}` is not stepped" for name in scheduled]
-    notes += [f"`{other.name}` also trains `{parts.wiring.model.name}`, and is older" for other in parts.wiring.others]
+    notes += [f"also seen: `{other.name}`, which is older" for other in parts.wiring.others]
     return [Finding("note", "", note) for note in notes]

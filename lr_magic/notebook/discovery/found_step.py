@@ -48,8 +48,9 @@ def own(tried: Tried, guess: Guess | None, request: DiscoveryRequest) -> FoundSt
     codes = {m: compile(m, "<--metric>", "eval") for m in request.metrics if names_read(m, option="--metric", magic="")}
     step = replace(followed.step.fresh(), metrics=codes)
     notes = followed.notes
-    if guess is not None and abs(float(guess.valued.loss) - tried.loss) > 1e-4 * abs(tried.loss):
-        plain = f"{guess.valued.reading.name} alone would give {float(guess.valued.loss):.4g}"
+    plain_loss = tried.loss if guess is None else float(guess.valued.loss.detach())
+    if guess is not None and abs(plain_loss - tried.loss) > 1e-4 * abs(tried.loss):
+        plain = f"{guess.valued.reading.name} alone would give {plain_loss:.4g}"
         notes = (*notes, f"your own step gives {tried.loss:.4g} on the first batch; {plain}")
     return FoundStep(step, f"your own, from {followed.source.name}", notes=notes)
 

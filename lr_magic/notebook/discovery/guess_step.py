@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import nn
 
 from lr_magic.notebook.discovery import questions
 from lr_magic.notebook.discovery.attempts import Failure, attempt_loss, why_not_a_loss
-from lr_magic.notebook.discovery.batch_items import reach
+from lr_magic.notebook.discovery.expressions import Expression, parse_expression
 from lr_magic.notebook.discovery.forward_signature import ForwardSignature, is_target, signature_of
 from lr_magic.notebook.discovery.identity import unwrapped
 from lr_magic.notebook.discovery.input_readings import missing_parameter, tiers_of_readings
 from lr_magic.notebook.discovery.input_trials import Fed, feed
 from lr_magic.notebook.discovery.loss_reading import LossReading
 from lr_magic.notebook.discovery.loss_readings import Valued, criterion_readings, default_readings, own_reading
+from lr_magic.notebook.discovery.spread_loss import spread_call
 from lr_magic.notebook.discovery.why_no_loss import why_no_loss
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from torch import nn
+    from collections.abc import Mapping, Sequence
 
     from lr_magic.notebook.discovery.candidates import Candidate
-    from lr_magic.notebook.discovery.expressions import Expression
     from lr_magic.notebook.discovery.input_reading import InputReading
     from lr_magic.notebook.discovery.loss_candidates import LossCandidate
 
@@ -40,7 +39,9 @@ class Situation:
     criteria: Sequence[LossCandidate]
     unusable: Sequence[Candidate]
     magic: str
+    namespace: Mapping[str, object]
     expression: Expression | None = None
+    is_asked: bool = False
     failures: list[Failure] = field(default_factory=list)
 
 
@@ -61,6 +62,8 @@ def guess_step(situation: Situation) -> Guess:
         Where none works, or several do and differ.
     """
     model, batch = unwrapped(situation.model.value), situation.batches[0]
+    if isinstance(model, (nn.ModuleDict, nn.ModuleList)):
+        raise questions.several_modules(situation.model.name, situation.magic)
     signature = signature_of(model)
     if (parameter := missing_parameter(batch, signature)) is not None:
         raise questions.missing_input(situation.model.name, parameter, batch, situation.magic)
@@ -83,24 +86,44 @@ def _working(situation: Situation, signature: ForwardSignature, accepted: Sequen
     """Pair every accepted reading with the losses that it allows, in the order own, criterion, default."""
     if (expression := situation.expression) is not None:
         return _sound([g for f in accepted for g in _by_expression(expression, situation, f)], situation)
-    own = _sound([Guess(f.inputs, v) for f in accepted for v in _own(signature, f)], situation)
-    by_criterion = _sound([Guess(f.inputs, v) for f in accepted for v in _by_criterion(situation, f)], situation)
+    own_losses = [] if situation.is_asked else [Guess(f.inputs, v) for f in accepted for v in _own(signature, f)]
+    own = _sound(own_losses, situation)
+    compared = [_with_target(f) for f in accepted]
+    by_criterion = _sound([Guess(f.inputs, v) for f in compared for v in _by_criterion(situation, f)], situation)
     if own or by_criterion:
         if not own and situation.unusable:
             unclear = situation.unusable[0].name
             raise questions.other_loss(by_criterion[0].valued.reading.answer, unclear, situation.magic)
         # Both can be meant: a weighted criterion on the logits of a model that also computes a loss.
         return [*own[:1], *by_criterion]
-    if situation.unusable or situation.criteria:
+    if situation.unusable:
+        return _sound([g for f in accepted for g in _by_spreading(situation, f)], situation)
+    if situation.criteria:
         return []
-    return _sound([Guess(f.inputs, v) for f in accepted for v in _by_default(situation, f)], situation)
+    return _sound([Guess(f.inputs, v) for f in compared for v in _by_default(situation, f)], situation)
 
 
-def _by_expression(expression: Expression, situation: Situation, fed: Fed) -> list[Guess]:
+def _by_spreading(situation: Situation, fed: Fed) -> list[Guess]:
+    """Call the losses that take a tuple of outputs apart, where the names of their parameters say how."""
+    found = []
+    for loss in situation.unusable:
+        text = spread_call(loss, fed.output, unwrapped(situation.model.value))
+        if text is not None:
+            batch, magic = situation.batches[0], situation.magic
+            expression = parse_expression(text, situation.namespace, batch, option="--loss", magic=magic)
+            if isinstance(expression, Expression):
+                found += _by_expression(expression, situation, fed, guesses=(f"assumed: {text}",))
+    return found
+
+
+def _by_expression(
+    expression: Expression, situation: Situation, fed: Fed, guesses: tuple[str, ...] = ()
+) -> list[Guess]:
     batch = situation.batches[0]
     loss = attempt_loss(lambda: expression(fed.output, fed.inputs.target_of(batch), batch))
     if isinstance(loss, torch.Tensor):
-        return [Guess(fed.inputs, Valued(LossReading(expression.text, expression.text, expression), loss))]
+        reading = LossReading(expression.text, expression.text, expression, guesses=guesses)
+        return [Guess(fed.inputs, Valued(reading, loss))]
     situation.failures.append(loss if isinstance(loss, Failure) else Failure(f"it gives {type(loss).__name__}"))
     return []
 
@@ -111,18 +134,17 @@ def _own(signature: ForwardSignature, fed: Fed) -> list[Valued]:
 
 
 def _by_criterion(situation: Situation, fed: Fed) -> list[Valued]:
-    return criterion_readings(fed.output, _target(situation, fed), situation.criteria)
+    return criterion_readings(fed.output, fed.inputs.target_of(situation.batches[0]), situation.criteria)
 
 
 def _by_default(situation: Situation, fed: Fed) -> list[Valued]:
-    return default_readings(fed.output, _target(situation, fed))
+    return default_readings(fed.output, fed.inputs.target_of(situation.batches[0]))
 
 
-def _target(situation: Situation, fed: Fed) -> Any:
-    """Return what the output is compared with; a target that went into forward can be meant as well."""
-    batch = situation.batches[0]
+def _with_target(fed: Fed) -> Fed:
+    """Let a target that goes into forward be compared with the output too: both can be meant."""
     given = next((path for name, path in fed.inputs.kwargs if is_target(name)), None)
-    return fed.inputs.target_of(batch) if given is None else reach(batch, given)
+    return fed if given is None else replace(fed, inputs=replace(fed.inputs, target=given))
 
 
 def _sound(guesses: Sequence[Guess], situation: Situation) -> list[Guess]:

@@ -57,7 +57,9 @@ def predictions(output: Any) -> list[tuple[Path, torch.Tensor]]:
         named = [((key,), value) for key, value in held.items()]
     tensors = [(path, value) for path, value in named if isinstance(value, torch.Tensor)]
     logits = [pair for pair in tensors if pair[0][0] in {"logits", "out"}]
-    return logits or tensors
+    # Another head of the same shape (`aux_logits`) has a part in the loss that only the loop knows.
+    rivals = [value for path, value in tensors if logits and path != logits[0][0] and value.shape == logits[0][1].shape]
+    return logits if logits and not rivals else tensors
 
 
 def is_probability(output: torch.Tensor) -> bool:

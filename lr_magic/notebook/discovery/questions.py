@@ -150,3 +150,11 @@ def other_loss(fitting: str, other: str, magic: str) -> DiscoveryError:
         f"`{fitting}` fits, but there is `{other}` too, and I cannot tell how you call it.\n"
         f"→ `%{magic} --loss {fitting}`, or `%%{magic}` above your training cell."
     )
+
+
+def several_modules(names: str, magic: str) -> DiscoveryError:
+    """Report modules that one optimizer trains together, where nothing shows how they are called."""
+    return DiscoveryError(
+        f"One optimizer trains {names}, and how they work together is not written down yet.\n"
+        f"→ `%%{magic}` above your training cell."
+    )

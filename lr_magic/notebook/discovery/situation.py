@@ -39,7 +39,9 @@ def situation_of(
         criteria=criteria,
         unusable=[] if request.loss else unusable_losses(candidates, criteria),
         magic=request.magic,
+        namespace=namespace,
         expression=expression,
+        is_asked=request.loss is not None,
     )
 
 

@@ -70,11 +70,21 @@ def _asked_optimizer(request: DiscoveryRequest, namespace: Mapping[str, object])
 
 
 def owner_of(optimizer: Candidate, models: Sequence[Candidate]) -> Candidate | None:
-    """Return the root among the models that hold every tensor of the optimizer; a lone holder of some, if none does."""
+    """Return the root among the models that hold every tensor of the optimizer; several together, if none does."""
     wanted = {id(tensor) for tensor in optimized(optimizer.value)}
     holding_all = [m for m in models if wanted <= parameter_ids(m.value)]
     found = roots(holding_all)
-    return found[0] if found else None
+    return found[0] if found else _together(wanted, models)
+
+
+def _together(wanted: set[int], models: Sequence[Candidate]) -> Candidate | None:
+    """Return the modules that hold an optimizer's tensors between them, as one: an encoder and a decoder."""
+    sharing = roots([m for m in models if not wanted.isdisjoint(parameter_ids(m.value))])
+    held: set[int] = set().union(*(parameter_ids(m.value) for m in sharing))
+    if not sharing or not wanted <= held:
+        return None
+    joined = nn.ModuleDict({m.name.replace(".", "_"): m.value for m in sharing})
+    return Candidate(joined, (" and ".join(f"`{m.name}`" for m in sharing), *(m.name for m in sharing)))
 
 
 def _for_optimizer(
