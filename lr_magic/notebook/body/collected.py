@@ -2,23 +2,38 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict, defaultdict, deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
+from lr_magic.notebook.body.touched import CONTAINERS
 from lr_magic.training.copy_place import CopyPlace
+from lr_magic.training.kept_states import DictState, ListState
 from lr_magic.training.object_state import ObjectWalk
 from lr_magic.training.tensor_state import TensorState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from lr_magic.training.kept_states import Kept
+
 # What trains is left alone, or kept by whoever runs the training.
 _NOT_COLLECTED = (nn.Module, torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler, torch.amp.GradScaler)
 # A larger tensor is data; nobody sums up in it.
 _LARGEST_SUM = 1 << 16
+_PLAIN = (list, dict, set, deque, OrderedDict, defaultdict)
+
+
+def _is_special(value: object) -> bool:
+    """Whether a container is of a class of its own (a `Counter`, a framework's history), which no walk looks into."""
+    return isinstance(value, CONTAINERS) and type(value) not in _PLAIN
+
+
+def _state_of(container: Any) -> Kept:
+    return DictState(container) if isinstance(container, dict) else ListState(container)
 
 
 @contextmanager
@@ -35,11 +50,12 @@ def put_back(values: Iterable[Any]) -> Iterator[None]:
     for value in values:
         if not isinstance(value, _NOT_COLLECTED):
             walk.add(value)
+    special = [_state_of(value) for value in values if _is_special(value)]
     try:
         yield
     finally:
         with torch.no_grad():
-            for kept in walk.kept:
+            for kept in (*walk.kept, *special):
                 kept.put_back()
             for state in tensors:
                 state.put_back()

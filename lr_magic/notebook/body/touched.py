@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict, deque
+from collections import deque
+from functools import partial
+from types import CellType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-_PLAIN_CONTAINERS = (list, dict, set, deque, OrderedDict, defaultdict)
+CONTAINERS = (list, dict, set, deque)
 _RANDOM = (torch.Generator, np.random.Generator, np.random.RandomState)
 _TRAINED = (nn.Module, torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler, torch.amp.GradScaler)
 # Objects of these are followed as those of the notebook's own classes are: their state is that of a training.
@@ -23,6 +25,10 @@ _FRAMEWORKS = (
 )  # fmt: skip
 # A tensor larger than this, in bytes, is data: nobody sums up in it.
 _LARGEST_SUM = 1 << 20
+# A longer container holds data; what it consists of is not searched.
+_LONGEST_SEARCHED = 1_000
+# More than this is no state of a training either.
+_MOST_OBJECTS = 50_000
 
 
 def touched_objects(names: Sequence[str], namespace: Mapping[str, Any]) -> list[Any]:
@@ -36,35 +42,56 @@ def can_change(value: object, own_module: str) -> bool:
     """Whether a run may change an object, as far as it can be put back."""
     if isinstance(value, torch.Tensor):
         return value.is_leaf and value.numel() * value.element_size() <= _LARGEST_SUM
-    if isinstance(value, (*_TRAINED, *_RANDOM)) or type(value) in _PLAIN_CONTAINERS:
+    if isinstance(value, (*_TRAINED, *_RANDOM, *CONTAINERS)):
         return True
-    if isinstance(value, (type, Dataset, DataLoader)) or not hasattr(value, "__dict__"):
+    return not isinstance(value, (Dataset, DataLoader)) and _is_followed(value, own_module)
+
+
+def parts_of(values: Iterable[Any], own_module: str) -> list[Any]:
+    """The values and what hangs on them, each once, inner ones first.
+
+    A restore follows a few attributes of each; given the inner ones first, it reaches all. Modules and optimizers are
+    not entered here: a restore follows those through by itself. What a function holds on to (an engine's step, the
+    model in it) is found as well.
+    """
+    seen: dict[int, Any] = {}
+    layer = list(values)
+    while layer and len(seen) < _MOST_OBJECTS:
+        fresh = list({id(value): value for value in layer if id(value) not in seen}.values())
+        seen.update((id(value), value) for value in fresh)
+        layer = [inner for value in fresh for inner in _inside(value, own_module)]
+    return [value for value in reversed(seen.values()) if can_change(value, own_module)]
+
+
+def _inside(value: Any, own_module: str) -> Sequence[Any]:
+    if isinstance(value, _TRAINED):
+        return ()
+    if isinstance(value, (*CONTAINERS, tuple)):
+        # a long one holds data, one item like the other
+        contents = () if len(value) > _LONGEST_SEARCHED else value.values() if isinstance(value, dict) else value
+        return (*contents, *getattr(value, "__dict__", {}).values())
+    if isinstance(value, FunctionType):
+        return [cell.cell_contents for cell in value.__closure__ or () if _is_filled(cell)]
+    if isinstance(value, MethodType):
+        return (value.__self__,)
+    if isinstance(value, partial):
+        return (value.func, *value.args, *value.keywords.values())
+    return tuple(vars(value).values()) if _is_followed(value, own_module) else ()
+
+
+def _is_followed(value: object, own_module: str) -> bool:
+    """Whether the attributes of an object are followed: those of the notebook's own classes and of frameworks."""
+    if isinstance(value, type) or not isinstance(getattr(value, "__dict__", None), dict):
         return False
-    module = type(value).__module__
+    module = type(value).__module__ or ""
     return module == own_module or module.partition(".")[0] in _FRAMEWORKS
 
 
-def parts_of(values: Iterable[Any], own_module: str, *, depth: int = 5) -> list[Any]:
-    """The values and what hangs on them, each once, so that a restore that follows a few attributes reaches all.
-
-    Modules and optimizers are not entered: a restore follows those through by itself.
-    """
-    found: dict[int, Any] = {}
-    layer = list(values)
-    for _ in range(depth):
-        fresh = [value for value in layer if id(value) not in found and can_change(value, own_module)]
-        found.update((id(value), value) for value in fresh)
-        layer = [inner for value in fresh if not isinstance(value, _TRAINED) for inner in _inside(value)]
-    return list(found.values())
-
-
-def _inside(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return list(value.values())
-    if type(value) in _PLAIN_CONTAINERS:
-        # a long list holds data, one object like the other
-        return list(value) if len(value) <= 1000 else []
-    return list(getattr(value, "__dict__", {}).values())
+def _is_filled(cell: CellType) -> bool:
+    try:
+        return cell.cell_contents is not None
+    except ValueError:
+        return False
 
 
 class WithTouched(nn.Module):
@@ -85,5 +112,5 @@ def with_touched(model: nn.Module, touched: Sequence[Any]) -> nn.Module:
     """Return the model, with what is touched beside it where that has tensors of its own to be put back."""
     parts = {id(part) for part in model.modules()}
     others = [value for value in touched if id(value) not in parts]
-    has_tensors = any(type(value) not in _PLAIN_CONTAINERS for value in others)
+    has_tensors = any(not isinstance(value, CONTAINERS) for value in others)
     return WithTouched(model, others) if has_tensors else model

@@ -95,7 +95,7 @@ class FilesKeptBack:
         if source is None or target is None:
             self._replace(src, dst, **options)
             return
-        self._kept[target] = self._kept.pop(source, None) or str(src)
+        self._kept[target] = self._kept.pop(source) if source in self._kept else str(src)
         self.names.append(str(dst))
 
     def remove(self, path: Any, **options: Any) -> None:

@@ -10,6 +10,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from lr_magic.notebook.body.cell_source import local_source
+from lr_magic.notebook.body.collected import put_back as collected_put_back
 from lr_magic.notebook.body.objects import mentioned_names_of, unwrapped_optimizer
 from lr_magic.notebook.body.quiet import Quiet
 from lr_magic.notebook.body.touched import WithTouched, parts_of, touched_objects
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from lr_magic.pure.fit_history import FitHistory
     from lr_magic.pure.range_test_result import RangeTestResult
     from lr_magic.pure.records import StepRecord
+    from lr_magic.training.restore import Restored
     from lr_magic.training.sweep import SweepSettings
 
 
@@ -68,12 +70,13 @@ class WholeCell:
         Raises as `intercepted_range_test` does.
         """
         quiet = Quiet(also_errors=True)
-        with names_put_back(self.namespace), files_kept_back() as files, quiet:
+        touched = self._touched()
+        with names_put_back(self.namespace), files_kept_back() as files, collected_put_back(touched), quiet:
             result = intercepted_range_test(
                 self._run,
                 settings,
                 optimizer=self.optimizer,
-                restoring=self._restoring(),
+                restoring=self._restoring(touched),
                 name_of=self._name_of,
                 on_step=_aloud(on_step, quiet),
                 control=control,
@@ -138,10 +141,9 @@ class WholeCell:
         own_module = str(self.namespace.get("__name__", "__main__"))
         return parts_of(touched_objects(names, self.namespace), own_module)
 
-    def _restoring(self) -> Any:
+    def _restoring(self, touched: list[Any]) -> Restored:
         names = mentioned_names_of(self.code, self.namespace)
         loaders = [self.namespace[name] for name in names if isinstance(self.namespace.get(name), DataLoader)]
-        touched = self._touched()
         own = [value for value in touched if isinstance(value, (nn.Module, torch.optim.Optimizer))]
         others = [value for value in touched if not isinstance(value, (nn.Module, torch.optim.Optimizer))]
         return restored(
@@ -194,11 +196,11 @@ def _asked_optimizer(request: DiscoveryRequest, namespace: dict[str, Any]) -> An
         return None
     if request.optimizer.isdigit():
         return int(request.optimizer)
-    value = look_up(request.optimizer, namespace, option="--optimizer", magic=request.magic)
+    value: Any = look_up(request.optimizer, namespace, option="--optimizer", magic=request.magic)
     if not isinstance(value, torch.optim.Optimizer) and not hasattr(value, "hypers"):
         raise DiscoveryError(
-            f"`{request.optimizer}` is {type(value).__name__}, not an optimizer. → `--optimizer NAME`, or its number in "
-            "the order in which they step: `--optimizer 1`"
+            f"`{request.optimizer}` is {type(value).__name__}, not an optimizer. → `--optimizer NAME`, or its number "
+            "in the order in which they step: `--optimizer 1`"
         )
     return unwrapped_optimizer(value)
 

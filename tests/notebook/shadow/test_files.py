@@ -108,13 +108,15 @@ def test_nothing_stays_on_disk_and_the_work_does_not_notice(folder, work):
     assert contents(folder) == before
 
 
-def test_the_names_are_told(folder):
+@pytest.mark.usefixtures("folder")
+def test_the_names_are_told():
     with files_kept_back() as kept:
         save_and_load()
     assert kept.names == ["best.pt"]
 
 
-def test_everything_is_undone_whatever_ends_it(folder):
+@pytest.mark.usefixtures("folder")
+def test_everything_is_undone_whatever_ends_it():
     owners = [
         (builtins, "open"),
         (io, "open"),
@@ -131,7 +133,8 @@ def test_everything_is_undone_whatever_ends_it(folder):
     assert [getattr(*owner) for owner in owners] == before
 
 
-def test_errors_are_those_of_the_real_calls(folder):
+@pytest.mark.usefixtures("folder")
+def test_errors_are_those_of_the_real_calls():
     with files_kept_back():
         with pytest.raises(FileNotFoundError):
             open("missing/new.txt", "w")  # noqa: PTH123, SIM115

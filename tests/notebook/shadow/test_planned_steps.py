@@ -93,7 +93,8 @@ def test_a_trainer_of_ones_own(notebook):
     run(
         notebook,
         "class Trainer:\n    def __init__(self, epochs):\n        self.epochs = epochs\n"
-        "    def fit(self, loader):\n        for _ in range(self.epochs):\n            for b in loader:\n                optimizer.step()\n"
+        "    def fit(self, loader):\n        for _ in range(self.epochs):\n"
+        "            for b in loader:\n                optimizer.step()\n"
         "trainer = Trainer(2)",
     )
     assert steps_of("trainer.fit(train_loader)", notebook) == 12

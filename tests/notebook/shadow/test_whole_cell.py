@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from pathlib import Path
 
 import pytest
@@ -227,7 +228,11 @@ def test_files_are_not_written_and_this_is_said(notebook):
 
 
 def test_a_view_is_shown_while_the_cell_is_quiet(notebook, capsys):
-    sweep(notebook, LOOP.replace("    print", "        print"), on_step=lambda record: print("step", record.step))
+    sweep(
+        notebook,
+        LOOP.replace("    print", "        print"),
+        on_step=lambda record: sys.stdout.write(f"step {record.step}\n"),
+    )
     assert capsys.readouterr().out.splitlines() == [f"step {number}" for number in range(14)]
 
 
@@ -252,9 +257,8 @@ def test_a_traceback_points_at_the_persons_line(notebook):
 
 def test_several_optimizers_are_asked_about_by_their_names(notebook):
     run(notebook, "critic = nn.Linear(6, 1)\nopt_d = torch.optim.SGD(critic.parameters(), lr=0.1)")
-    cell = LOOP.replace(
-        "        running", "        opt_d.zero_grad(); critic(x).mean().backward(); opt_d.step()\n        running"
-    )
+    second = "        opt_d.zero_grad(); critic(x).mean().backward(); opt_d.step()\n        running"
+    cell = LOOP.replace("        running", second)
     before = fingerprint(notebook)
     with pytest.raises(DiscoveryError, match=r"`optimizer`, then `opt_d`.*--optimizer optimizer"):
         sweep(notebook, cell)
