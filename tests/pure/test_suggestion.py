@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -26,6 +28,65 @@ def test_the_default_rule_has_an_interval_around_it():
     assert suggestion.rule == DEFAULT_RULE
     low, high = suggestion.interval
     assert low < suggestion.lr < high
+
+
+def test_a_longer_training_wants_a_lower_rate():
+    lrs = [suggest(*sweep(), training_steps=steps).lr for steps in (100, 300, 1000, 10_000)]
+    assert lrs == sorted(lrs, reverse=True)
+    assert suggest(*sweep()).lr == lrs[1]
+    assert suggest(*sweep(), training_steps=10**9).lr > lrs[-1] / 3  # not trusted beyond what was measured
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_another_seed_moves_the_answer_by_less_than_two(seed):
+    ratio = suggest(*sweep(seed=seed)).lr / suggest(*sweep(seed=99)).lr
+    assert 0.5 < ratio < 2
+
+
+@pytest.mark.parametrize(("start", "end"), [(1e-8, 10.0), (1e-6, 10.0), (1e-7, 100.0), (1e-7, 1.0)])
+def test_another_range_moves_the_answer_by_less_than_two(start, end):
+    ratio = suggest(*sweep(start=start, end=end)).lr / suggest(*sweep()).lr
+    assert 0.5 < ratio < 2
+
+
+def test_more_noise_widens_the_interval():
+    def width(noise):
+        low, high = suggest(*sweep(noise=noise)).interval
+        return high / low
+
+    assert width(0.01) < width(0.3)
+
+
+def test_a_sweep_that_ends_where_the_fall_begins_abstains():
+    lrs, losses = sweep(noise=0.01)
+    early = lrs < 1e-3
+    with pytest.raises(NoSuggestionError, match="only begun to fall"):
+        suggest(lrs[early], losses[early])
+
+
+def test_a_trained_model_is_told_where_to_stay():
+    lrs = np.geomspace(1e-7, 10, 100)
+    losses = 0.1 + np.random.default_rng(0).normal(0, 0.01, 100) + 0.05 * np.expm1(np.minimum(lrs / 0.15, 30))
+    with pytest.raises(NoSuggestionError, match="stay ten times below, near"):
+        suggest(lrs, losses)
+
+
+def test_a_first_step_that_explodes_abstains():
+    losses = np.concatenate([[2.3], 13 * np.exp(-np.arange(59) / 10) + 2.4])
+    with pytest.raises(NoSuggestionError, match="first step already"):
+        suggest(np.geomspace(0.3, 30, 60), losses)
+
+
+def test_bad_lengths_are_refused():
+    with pytest.raises(SettingError, match="training_steps must be at least 1; got 0"):
+        suggest(*sweep(), training_steps=0)
+
+
+def test_fast_enough_to_follow_a_click():
+    lrs, losses = sweep(500)
+    start = time.perf_counter()
+    suggest(lrs, losses)
+    assert time.perf_counter() - start < 1
 
 
 def test_steepest_is_the_inflection_per_decade():

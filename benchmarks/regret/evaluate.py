@@ -1,0 +1,114 @@
+"""The regret tables, the paired tests, and how far the answers scatter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.stats import wilcoxon
+
+from benchmarks.regret.suggesters import curve_of, suggesters
+from lr_magic.pure.resampling import interval_around
+from lr_magic.pure.suggestion import DEFAULT_RULE, RULES
+
+if TYPE_CHECKING:
+    from benchmarks.regret.store import Sweep, TaskData
+    from benchmarks.regret.suggesters import Suggester
+
+NUM_SWEEPS = 6
+OURS = "**lr_magic `bottom`** (default)"
+
+
+def answers(tasks: list[TaskData], suggester: Suggester, length: float) -> list[list[float | None]]:
+    """Return each task's answers from each of its sweeps alone."""
+    return [[suggester(task, i, length) for i in range(min(NUM_SWEEPS, len(task.sweeps)))] for task in tasks]
+
+
+def regrets(tasks: list[TaskData], given: list[list[float | None]], length: float) -> np.ndarray:
+    """Mean regret of each task over the sweeps that gave an answer, (tasks,); NaN where none did."""
+    rows = [
+        [task.truths[length].regret(lr) for lr in lrs if lr is not None] or [np.nan]
+        for task, lrs in zip(tasks, given, strict=True)
+    ]
+    return np.array([np.mean(row) for row in rows])
+
+
+def table(tasks: list[TaskData], length: float) -> list[str]:
+    """One row per suggester, best first, with a paired test against ours."""
+    tasks = [task for task in tasks if length in task.truths]
+    found = suggesters(has_peers=bool(tasks[0].peers) and length == 1.0)
+    given = {name: answers(tasks, suggester, length) for name, suggester in found.items()}
+    by_task = {name: regrets(tasks, lrs, length) for name, lrs in given.items()}
+    rows = []
+    for name in sorted(by_task, key=lambda name: float(np.nanmean(by_task[name]))):
+        rows.append(_row(name, tasks, given[name], by_task, length))
+    head = "| suggester | mean regret | median | worst task | within 10 % or 2 sd | no answer | p (paired, vs default) |"
+    return [head, "|---|---|---|---|---|---|---|", *rows]
+
+
+def _row(
+    name: str, tasks: list[TaskData], lrs: list[list[float | None]], by_task: dict[str, np.ndarray], length: float
+) -> str:
+    flat = [(task, lr) for task, row in zip(tasks, lrs, strict=True) for lr in row]
+    answered = [(task, lr) for task, lr in flat if lr is not None]
+    is_close = np.mean([task.truths[length].is_close(lr) for task, lr in answered])
+    missing = 1 - len(answered) / len(flat)
+    values = by_task[name]
+    return (
+        f"| {name} | {np.nanmean(values):.3f} | {np.nanmedian(values):.3f} | {np.nanmax(values):.2f} "
+        f"| {is_close:.0%} | {missing:.1%} | {_p_value(by_task[OURS], values) if name != OURS else ''} |"
+    )
+
+
+def _p_value(ours: np.ndarray, theirs: np.ndarray) -> str:
+    both = np.isfinite(ours) & np.isfinite(theirs)
+    differences = theirs[both] - ours[both]
+    if not differences.any():
+        return "1"
+    p = float(wilcoxon(differences).pvalue)
+    return f"{p:.1g}" if p < 0.1 else f"{p:.2f}"
+
+
+def spreads(tasks: list[TaskData]) -> list[str]:
+    """How many times the largest answer is the smallest: over seeds alone, and over seeds and settings."""
+    kinds = {
+        "six sweeps that differ in the seed": lambda task: task.sweeps,
+        "50, 100, 200 and 500 steps, two seeds each": lambda task: _others(task, 4, 5, 6),
+        "ranges a decade wider or narrower at either end, two seeds each": lambda task: _others(task, 0, 1, 2, 3),
+    }
+    rows = ["| sweeps | median ratio | 90 % of tasks below | tasks within a factor of 2 |", "|---|---|---|---|"]
+    for name, choose in kinds.items():
+        ratios = np.array([_ratio(choose(task)) for task in tasks if task.other_sweeps])
+        ratios = ratios[np.isfinite(ratios)]
+        rows.append(
+            f"| {name} | {np.median(ratios):.1f} | {np.quantile(ratios, 0.9):.1f} | {(ratios <= 2).mean():.0%} |"
+        )
+    return rows
+
+
+def _others(task: TaskData, *numbers: int) -> list[Sweep]:
+    return [*task.sweeps[:2], *(sweep for number in numbers for sweep in task.other_sweeps[number])]
+
+
+def _ratio(sweeps: list[Sweep]) -> float:
+    curves = [curve for curve in map(curve_of, sweeps) if curve is not None]
+    lrs = [RULES[DEFAULT_RULE](curve, None) for curve in curves]
+    return max(lrs) / min(lrs) if len(lrs) > 1 else np.nan
+
+
+def interval_quality(tasks: list[TaskData]) -> str:
+    """How often the interval holds a rate that is as good as the best, and how wide it is."""
+    covered, widths = [], []
+    for task in tasks:
+        for sweep in task.sweeps[:NUM_SWEEPS]:
+            curve = curve_of(sweep)
+            if curve is None:
+                continue
+            low, high = interval_around(RULES[DEFAULT_RULE](curve, task.steps), curve)
+            inside = np.geomspace(low, high, 15)
+            covered.append(any(task.truths[1.0].is_close(lr) for lr in inside))
+            widths.append(high / low)
+    return (
+        f"The interval holds a rate within 10 % or 2 sd of the best in {np.mean(covered):.0%} of the sweeps; its ends "
+        f"are {np.median(widths):.1f} times apart (median)."
+    )

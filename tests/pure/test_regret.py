@@ -1,0 +1,76 @@
+"""The bars of the default rule, on stored trainings that it was not tuned on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.regret.__main__ import BEGIN, END, is_trained_already, is_tuned_on, write_section
+from benchmarks.regret.regret import Truth
+from benchmarks.regret.store import nine_tasks, own_tasks
+from benchmarks.regret.suggesters import by_rule, comparison, constant
+
+GRID = np.array([1e-3, 1e-2, 1e-1])
+TRUTH = Truth(GRID, np.array([[0.8, 0.8], [0.2, 0.2], [np.nan, 0.6]]), untrained=1.0)
+
+
+def regrets(tasks, suggester):
+    return [
+        [task.truths[1.0].regret(lr) for lr in (suggester(task, i, 1.0) for i in range(6)) if lr is not None]
+        for task in tasks
+    ]
+
+
+def test_regret_by_hand():
+    assert TRUTH.means.tolist() == [0.8, 0.2, 0.8]
+    assert TRUTH.regret(1e-2) == 0.0
+    assert TRUTH.regret(1e-3) == pytest.approx(0.75)
+    assert TRUTH.regret(10**-2.5) == pytest.approx((0.4 - 0.2) / 0.8)
+    assert TRUTH.regret(1e-9) == pytest.approx(0.75)
+    assert TRUTH.regret(None) == 1.0
+
+
+def test_close_means_ten_percent_or_two_deviations():
+    assert TRUTH.is_close(1e-2)
+    assert not TRUTH.is_close(1e-3)
+    noisy = Truth(GRID, np.array([[0.5, 0.7], [0.2, 0.6], [0.9, 0.9]]), untrained=1.0)
+    assert noisy.is_close(1e-3)
+
+
+def test_on_the_nine_classic_tasks():
+    by_task = regrets(nine_tasks(), by_rule("bottom"))
+    assert all(len(row) == 6 for row in by_task)  # an answer from every sweep
+    means = [np.mean(row) for row in by_task]
+    assert np.mean(means) < 0.045
+    assert max(means) <= 0.35
+
+
+def test_on_the_generated_tasks_that_were_not_tuned_on():
+    tasks = [task for task in own_tasks() if not (is_tuned_on(task) or is_trained_already(task))]
+    means = [np.mean(row) for row in regrets(tasks, by_rule("bottom")) if row]
+    assert np.mean(means) < 0.045
+    assert max(means) <= 0.35
+
+
+def test_better_than_the_best_constant():
+    nine = nine_tasks()
+    ours, theirs = (np.mean(regrets(nine, s)) for s in (by_rule("bottom"), constant(1e-2, 1e-1)))
+    assert ours < 0.7 * theirs
+
+
+def test_a_comparison_is_better_still():
+    nine = nine_tasks()
+    ours = by_rule("bottom")
+    assert np.mean(regrets(nine, comparison(ours))) < min(0.036, np.mean(regrets(nine, ours)))
+
+
+def test_the_section_is_replaced_and_the_rest_kept(tmp_path):
+    path = tmp_path / "RESULTS.md"
+    write_section("one", path)
+    path.write_text("# Results\n\nintro\n" + path.read_text().split("# Results")[1] + "\nothers\n")
+    write_section("two", path)
+    text = path.read_text()
+    assert "one" not in text
+    assert text.count(BEGIN) == text.count(END) == 1
+    assert "intro" in text
+    assert "others" in text
