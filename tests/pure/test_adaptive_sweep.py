@@ -50,9 +50,14 @@ def test_starts_lower_where_the_first_rates_are_too_high():
 
 
 def test_looks_again_where_the_fall_was_hidden_by_noise():
-    _, _, last = run(AdaptiveSweep(), noise=4.0)
-    assert last.is_restart
-    lrs, _, end = run(AdaptiveSweep(start_lr=last.lr), noise=4.0, is_second_pass=True)
+    lrs = (1e-6 * 10 ** (np.arange(28) / 4)).tolist()
+    losses = [2.0, 2.6] * 12 + [40.0] * 4
+    last = AdaptiveSweep().next_move(lrs, losses)
+    assert last == Move(pytest.approx(lrs[-1] * 10**-3.5), is_restart=True)
+
+
+def test_a_second_pass_strides_finely_and_never_restarts():
+    lrs, _, end = run(AdaptiveSweep(start_lr=1e-4), noise=1.0, is_second_pass=True)
     assert np.diff(np.log10(lrs)) == pytest.approx(0.08, rel=0.01)
     assert end == Move(None)
 
