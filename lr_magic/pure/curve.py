@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lr_magic.pure.errors import NoSuggestionError, SettingError
-from lr_magic.pure.local_lines import local_lines
+from lr_magic.pure.local_lines import local_line_weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_BANDWIDTH = 0.2  # standard deviation of the kernel, in decades of the learning rate
-_GRID_STEP = 0.02  # decades
 _FEWEST_LOSSES = 8
+# In decades of the learning rate: standard deviation of the kernel, step of the grid, end of a sweep.
+_BANDWIDTH, _GRID_STEP, _LAST_STRETCH = 0.2, 0.02, 0.3
 
 
 @dataclass(frozen=True)
@@ -29,23 +29,21 @@ class Curve:
     log_lrs, losses
         (n,) float64: log10 of the rates, and the raw losses.
     grid, level
-        (g,) float64: evenly spaced log10 rates, and the smoothed loss there: a local line with a kernel of fixed width
-        in decades, so that neither the number of steps nor the range of the sweep changes it.
-    noise_share
-        (g,) float64: standard deviation of the level, as a share of that of a single loss (see `noise`).
+        (g,) float64: evenly spaced log10 rates, and the loss there, smoothed by a kernel of fixed width in decades.
+    weights
+        (g, n) float64: each level as a weighted sum of the losses.
     """
 
     log_lrs: np.ndarray
     losses: np.ndarray
     grid: np.ndarray
     level: np.ndarray
-    noise_share: np.ndarray
+    weights: np.ndarray
 
     @cached_property
     def noise(self) -> float:
         """Standard deviation of a single loss around its neighbours, before the lowest point; robust."""
-        num_before = max(5, int(np.searchsorted(self.log_lrs, self.grid[self.lowest], "right")))
-        losses = self.losses[:num_before]
+        losses = self.losses[: max(5, int(np.searchsorted(self.log_lrs, self.grid[self.lowest], "right")))]
         bends = (losses[1:-1] - 0.5 * (losses[:-2] + losses[2:])) / math.sqrt(1.5)
         return float(1.4826 * np.median(np.abs(bends)))
 
@@ -68,7 +66,8 @@ class Curve:
     @cached_property
     def level_noise(self) -> np.ndarray:
         """Standard deviation of the level at each point of the grid, (g,); larger towards the ends."""
-        return self.noise * self.noise_share
+        share: np.ndarray = np.sqrt((self.weights**2).sum(1))
+        return self.noise * share
 
     @property
     def falls(self) -> bool:
@@ -89,9 +88,10 @@ class Curve:
     @property
     def jumps_at_once(self) -> bool:
         """Whether the very first step throws the loss up to where it never comes back from."""
-        first = float(self.losses[0])
-        jump = float(np.median(self.losses[1:6])) - first
-        return jump > max(6 * self.noise, 0.5 * self.fall) and float(self.level.min()) > first - 0.1 * jump
+        first, soon, later = (float(np.median(part)) for part in np.split(self.losses[:11], [1, 6]))
+        jump = soon - first
+        is_thrown = jump > max(6 * self.noise, 0.5 * self.fall, 3 * (later - soon))
+        return is_thrown and float(self.level.min()) > first - 0.1 * jump
 
     @property
     def points_per_decade(self) -> float:
@@ -103,6 +103,11 @@ class Curve:
         """Whether the rise after the lowest point is more than noise."""
         rise = self.level[self.lowest :] - self.level[self.lowest]
         return bool((rise > 4 * self.level_noise[self.lowest :] + 1e-9 * abs(self.start_level)).any())
+
+    @property
+    def ends_in_its_fall(self) -> bool:
+        """Whether the sweep ends just after its fall began, where it is steepest: its lowest point is not known."""
+        return self.grid[-1] - self.steepest_at < _LAST_STRETCH and self.grid[-1] - self.fallen_at(0.1) < 1.0
 
     @cached_property
     def worse_from(self) -> float:
@@ -179,9 +184,11 @@ def _curve(log_lrs: np.ndarray, losses: np.ndarray) -> Curve:
     grid = np.linspace(log_lrs.min(), log_lrs.max(), max(2, round(span / _GRID_STEP) + 1))
     bandwidth = max(_BANDWIDTH, 1.2 * span / (losses.size - 1))
     capped = _capped(losses)
-    level, noise_share = local_lines(log_lrs, capped, grid, bandwidth)
+    weights = local_line_weights(log_lrs, grid, bandwidth)
+    middle = float(np.median(capped))
+    level = middle + weights @ (capped - middle)
     # At an end a line through a steep rise can overshoot to where no loss ever was.
-    return Curve(log_lrs, losses, grid, np.clip(level, capped.min(), capped.max()), noise_share)
+    return Curve(log_lrs, losses, grid, np.clip(level, capped.min(), capped.max()), weights)
 
 
 def _capped(losses: np.ndarray) -> np.ndarray:

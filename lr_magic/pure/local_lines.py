@@ -1,19 +1,19 @@
-"""A smooth curve through unevenly spaced points, and how much of their noise is left in it."""
+"""A smooth curve through unevenly spaced points, as weights: so the noise that is left in it is known as well."""
 
 from __future__ import annotations
 
 import numpy as np
 
 
-def local_lines(
-    at: np.ndarray, values: np.ndarray, grid: np.ndarray, bandwidth: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Fit a line around each point of a grid, weighted by a Gaussian kernel (Fan and Gijbels 1996, eq. 2.3-2.4).
+def local_line_weights(at: np.ndarray, grid: np.ndarray, bandwidth: float) -> np.ndarray:
+    """Weights of the local linear regression (Fan and Gijbels 1996, eq. 2.3-2.4) at each point of a grid.
+
+    Around each point a line is fitted, weighted by a Gaussian kernel; its value there is a weighted sum of the values.
 
     Parameters
     ----------
-    at, values
-        (n,) where the values are, and the values.
+    at
+        (n,) where the values are.
     grid
         (g,) where lines are wanted.
     bandwidth
@@ -21,12 +21,17 @@ def local_lines(
 
     Returns
     -------
-    (g,) fitted values, and (g,) their standard deviation where each value has standard deviation 1.
+    (g, n) float64: each row sums to 1.
+
+    Examples
+    --------
+    >>> weights = local_line_weights(np.arange(5.0), np.array([0.0, 2.5]), 1.0)
+    >>> (weights @ (3 + 2 * np.arange(5.0))).round(9).tolist()
+    [3.0, 8.0]
     """
     offsets = at[None, :] - grid[:, None]
     kernel = np.exp(-0.5 * (offsets / bandwidth) ** 2)
     s0, s1, s2 = ((kernel * offsets**power).sum(1) for power in range(3))
     determinant = np.maximum(s0 * s2 - s1**2, 1e-12 * s0 * s2)
-    weights = kernel * (s2[:, None] - s1[:, None] * offsets) / determinant[:, None]
-    middle = float(np.median(values))
-    return middle + weights @ (values - middle), np.sqrt((weights**2).sum(1))
+    weights: np.ndarray = kernel * (s2[:, None] - s1[:, None] * offsets) / determinant[:, None]
+    return weights

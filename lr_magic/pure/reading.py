@@ -9,6 +9,7 @@ import numpy as np
 
 from lr_magic.pure.curve import Curve, first_non_finite, read_points
 from lr_magic.pure.errors import NoSuggestionError
+from lr_magic.pure.lr_text import lr_text
 from lr_magic.pure.situation import Situation, situation_of
 from lr_magic.pure.stop_reason import StopReason
 
@@ -61,7 +62,7 @@ def read_curve(
     >>> reading.situation.value
     'falls_cleanly'
     >>> reading.sentences[1]
-    'It falls fastest near 9.8e-4 and is lowest, 1.02, near 2.8e-2.'
+    'It falls fastest near 1e-3 and is lowest, 1.02, near 6.9e-2.'
     """
     bad_step = first_non_finite(np.asarray(losses, dtype=np.float64))
     try:
@@ -83,7 +84,7 @@ def _too_short(reason: str, stop_reason: StopReason | None, bad_step: int | None
         return Reading(Situation.NON_FINITE, (_non_finite_sentence(bad_step), remedy))
     if stop_reason is StopReason.DIVERGED:
         first = "The loss blew up within the first steps: the sweep starts too high."
-        return Reading(Situation.STARTS_TOO_HIGH, (first, "Start it a hundred times lower."))
+        return Reading(Situation.STARTS_TOO_HIGH, (first, "Start it a thousand times lower."))
     return Reading(Situation.TOO_SHORT, (reason, "A sweep of a hundred steps is usual."))
 
 
@@ -98,7 +99,7 @@ def _two_valleys(curve: Curve) -> list[str]:
 
 
 def _flat(curve: Curve) -> list[str]:
-    low, high = (_number(curve.lr_at(i)) for i in (0, -1))
+    low, high = (lr_text(curve.lr_at(i)) for i in (0, -1))
     return [
         f"No rate between {low} and {high} moves the loss by more than its noise, {_number(curve.noise)} per batch.",
         "Sweep to higher rates; if that does not help either, check that the parameters are trained at all.",
@@ -115,17 +116,17 @@ def _too_noisy(curve: Curve) -> list[str]:
 def _already_trained(curve: Curve) -> list[str]:
     level, worse, noise = _number(curve.start_level), 10**curve.worse_from, _number(curve.noise)
     return [
-        f"The loss stays near {level}, and from a rate of about {_number(worse)} on it gets worse.",
+        f"The loss stays near {level}, and from a rate of about {lr_text(worse)} on it gets worse.",
         "A trained model looks like this: nothing is left to fall.",
-        f"To train it further, stay ten times below, near {_number(worse / 10)}.",
+        f"To train it further, stay ten times below, near {lr_text(worse / 10)}.",
         f"If it is not trained, its noise, {noise} per batch, hides the fall: hold each rate for more batches.",
     ]
 
 
 def _starts_too_high(curve: Curve) -> list[str]:
     return [
-        f"The loss rises from the first rate, {_number(curve.lr_at(0))}, on: the sweep starts too high.",
-        "Start it a hundred times lower.",
+        f"The loss rises from the first rate, {lr_text(curve.lr_at(0))}, on: the sweep starts too high.",
+        "Start it a thousand times lower.",
     ]
 
 
@@ -133,25 +134,25 @@ def _never_diverged(curve: Curve) -> list[str]:
     return [
         _start(curve),
         _fall(curve),
-        f"It does not rise again up to {_number(curve.lr_at(-1))}, so how high the rate may go is not known.",
+        f"It does not rise again up to {lr_text(curve.lr_at(-1))}, so how high the rate may go is not known.",
         "Sweep further to see where it blows up.",
     ]
 
 
 def _start(curve: Curve) -> str:
-    start, level = _number(10 ** curve.fallen_at(0.1)), _number(curve.start_level)
+    start, level = lr_text(10 ** curve.fallen_at(0.1)), _number(curve.start_level)
     return f"Up to a rate of about {start} the loss stays near {level}: steps too small to matter."
 
 
 def _fall(curve: Curve) -> str:
-    steepest, lowest = _number(10**curve.steepest_at), _number(curve.lr_at(curve.lowest))
+    steepest, lowest = lr_text(10**curve.steepest_at), lr_text(curve.lr_at(curve.lowest))
     level = _number(float(curve.level[curve.lowest]))
     return f"It falls fastest near {steepest} and is lowest, {level}, near {lowest}."
 
 
 def _rise(curve: Curve) -> str:
     return (
-        f"From about {_number(10**curve.worse_from)} on it climbs: such steps overshoot, and what was learned is lost."
+        f"From about {lr_text(10**curve.worse_from)} on it climbs: such steps overshoot, and what was learned is lost."
     )
 
 
@@ -165,11 +166,11 @@ def _non_finite_sentence(bad_step: int) -> str:
 
 
 def _advice(suggestion: Suggestion) -> str:
-    text = f"A good peak rate is about {_number(suggestion.lr)}"
+    text = f"A good peak rate is about {lr_text(suggestion.lr)}"
     if suggestion.interval is None:
         return text + "."
     low, high = suggestion.interval
-    return f"{text} ({_number(low)} to {_number(high)}): below the lowest point, where the loss still falls safely."
+    return f"{text} ({lr_text(low)} to {lr_text(high)}): below the lowest point, where the loss still falls safely."
 
 
 def _number(value: float) -> str:

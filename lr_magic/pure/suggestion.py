@@ -5,22 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from lr_magic.pure.curve import Curve, read_points
 from lr_magic.pure.errors import NoSuggestionError, SettingError
-from lr_magic.pure.rules import minimum, robust_minimum, steepest, valley
+from lr_magic.pure.lr_text import lr_text
+from lr_magic.pure.resampling import interval_around
+from lr_magic.pure.rules import bottom, minimum, steepest, valley
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-DEFAULT_RULE = "robust"
+    import numpy as np
 
-RULES: dict[str, Callable[[Curve], float]] = {
-    DEFAULT_RULE: robust_minimum,
-    "valley": valley,
-    "steepest": steepest,
-    "minimum": minimum,
+DEFAULT_RULE = "bottom"
+
+RULES: dict[str, Callable[[Curve, int | None], float]] = {
+    DEFAULT_RULE: bottom,
+    "valley": lambda curve, _: valley(curve),
+    "steepest": lambda curve, _: steepest(curve),
+    "minimum": lambda curve, _: minimum(curve),
 }
 
 
@@ -61,7 +63,8 @@ def suggest(
     rule
         One of `RULES`.
     training_steps
-        Planned length of the training in optimizer steps, where it is known; the longer, the lower the best rate.
+        Planned length of the training in optimizer steps, >= 1, where it is known; the longer, the lower the best
+        rate. None counts as 300. Only the default rule knows what to do with it.
 
     Raises
     ------
@@ -72,18 +75,20 @@ def suggest(
 
     Examples
     --------
+    >>> import numpy as np
     >>> lrs = np.geomspace(1e-6, 1, 61)
     >>> losses = 2 - 1 / (1 + 1e-3 / lrs) + 5 * lrs
     >>> suggest(lrs, losses, rule="minimum").rule
     'minimum'
     """
-    del training_steps
     if rule not in RULES:
         raise SettingError(f"rule must be one of {', '.join(RULES)}; got {rule!r}.")
+    if training_steps is not None and training_steps < 1:
+        raise SettingError(f"training_steps must be at least 1; got {training_steps}. None if it is not known.")
     curve = read_points(lrs, losses)
     check_has_answer(curve)
-    lr = RULES[rule](curve)
-    return Suggestion(rule, lr, _interval(curve, lr) if rule == DEFAULT_RULE else None)
+    lr = RULES[rule](curve, training_steps)
+    return Suggestion(rule, lr, interval_around(lr, curve) if rule == DEFAULT_RULE else None)
 
 
 def suggest_all(
@@ -107,24 +112,29 @@ def _lr_or_none(
 
 
 def check_has_answer(curve: Curve) -> None:
-    """Raise `NoSuggestionError` in words unless the loss falls by more than its noise."""
-    if curve.falls:
-        return
-    if curve.rises:
+    """Raise `NoSuggestionError` in words unless the loss falls by more than its noise, and its fall comes to an end."""
+    if curve.jumps_at_once:
         raise NoSuggestionError(
-            "The loss only rises: either the model is already trained, or the first rate is too high. Start the sweep "
-            "lower; if it is trained, use a rate ten times below the one where the loss starts to rise."
+            "The first step already throws the loss up: the sweep starts too high. Start it a thousand times lower."
         )
-    raise NoSuggestionError(
-        "The loss does not fall by more than its noise anywhere in this range; sweep to higher rates, or hold each "
-        "rate for more batches."
+    if not curve.falls:
+        raise NoSuggestionError(_why_without_fall(curve))
+    if curve.ends_in_its_fall:
+        raise NoSuggestionError(
+            f"The loss has only begun to fall where the sweep ends, at {lr_text(curve.lr_at(-1))}: sweep further up."
+        )
+
+
+def _why_without_fall(curve: Curve) -> str:
+    if not curve.rises:
+        return (
+            "The loss does not fall by more than its noise anywhere in this range: it is flat, or too noisy. Sweep to "
+            "higher rates, or hold each rate for more batches."
+        )
+    worse = 10**curve.worse_from
+    if worse < 10 * curve.lr_at(0):
+        return "The loss rises from the first rates on: the sweep starts too high. Start it a thousand times lower."
+    return (
+        f"The loss never falls by more than its noise, and rises from {lr_text(worse)} on. If the model is already "
+        f"trained, stay ten times below, near {lr_text(worse / 10)}; if not, hold each rate for more batches."
     )
-
-
-def _interval(curve: Curve, lr: float) -> tuple[float, float]:
-    """Rates that shift with the lowest point as far as the noise may have moved it."""
-    low = curve.grid[curve.level <= curve.level[curve.lowest] + 2 * curve.level_noise[curve.lowest]]
-    middle = float(np.median(low))
-    below = max(middle - float(low.min()), 0.15)
-    above = max(float(low.max()) - middle, 0.15)
-    return lr * 10**-below, lr * 10**above

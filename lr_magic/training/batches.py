@@ -105,6 +105,22 @@ class BatchSource:
         self._num_in_pass = 0
         self._has_seen_batch = False
 
+    @property
+    def num_in_pass(self) -> int:
+        """Number of batches drawn in the pass under way."""
+        return self._num_in_pass
+
+    def skip(self, num_batches: int) -> None:
+        """Begin a pass and let its first batches go by.
+
+        Raises
+        ------
+        EndOfBatches
+            If the pass has fewer.
+        """
+        for _ in range(num_batches):
+            self.next_in_pass()
+
     def next_in_pass(self) -> Batch:
         """Next batch of the pass under way, on the device.
 

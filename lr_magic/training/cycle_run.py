@@ -2,63 +2,33 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from lr_magic.pure.records import EpochRecord, StepRecord
+from lr_magic.pure.control import RollBack
+from lr_magic.pure.records import StepRecord
 from lr_magic.pure.stop_reason import StopReason
 from lr_magic.training.batches import BatchSource, EndOfBatches
+from lr_magic.training.blow_up_guard import BlowUpGuard
 from lr_magic.training.endings import detail_of, reason_of
+from lr_magic.training.epoch_tally import EpochTally
 from lr_magic.training.loss_fetching import fetcher_for
-from lr_magic.training.param_groups import get_momentum, set_lr, set_momentum
+from lr_magic.training.resume_point import PassMarks, ResumePoint
 from lr_magic.training.steering import Steering
 from lr_magic.training.step import StepOutcome, StepRunner
-from lr_magic.training.validation import WeightedMeans, validate, weighted_mean
+from lr_magic.training.validation import validate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from lr_magic.pure.control import RunControl
     from lr_magic.pure.fit_history import FitHistory
-    from lr_magic.pure.schedules import OneCycle
+    from lr_magic.pure.records import EpochRecord
+    from lr_magic.training.blow_up_guard import LastGood
+    from lr_magic.training.cycle_course import CycleCourse
     from lr_magic.training.interrupts import InterruptGate
     from lr_magic.training.setup import TrainingSetup
-
-# A scaler or the person's own step gets over one bad batch; a dead model yields nothing else any more.
-_MOST_NON_FINITE = 3
-
-
-class CycleRates:
-    """Sets rate and momentum of every param group for a step.
-
-    Parameters
-    ----------
-    setup
-        Whose optimizer's groups are set.
-    cycles
-        One schedule per param group.
-    """
-
-    def __init__(self, setup: TrainingSetup, cycles: Sequence[OneCycle]) -> None:
-        self._parts = [
-            (group, cycle, get_momentum(group) is not None)
-            for group, cycle in zip(setup.optimizer.param_groups, cycles, strict=True)
-        ]
-
-    def set(self, step: int) -> tuple[float, float | None]:
-        """Set what the schedules say for a step; returns the highest rate and the momentum (None if not cycled)."""
-        highest, cycled = 0.0, None
-        for group, cycle, has_momentum in self._parts:
-            lr = cycle.lr_at(step)
-            highest = max(lr, highest)
-            set_lr(group, lr)
-            if has_momentum:
-                cycled = cycle.momentum_at(step)
-                set_momentum(group, cycled)
-        return highest, cycled
 
 
 class CycleRun:
@@ -68,61 +38,98 @@ class CycleRun:
     ----------
     setup
         What is trained.
-    cycles
-        One schedule per param group, all of one length.
+    course
+        Rates and length of the training.
     history
         Filled as the losses arrive.
+    start
+        Where to go on; None at the beginning.
+    last_good, rolls_back
+        See `BlowUpGuard`.
     on_step, on_epoch, control
         As for `fit_one_cycle`.
+    between_steps
+        Called after each whole step.
     """
 
     def __init__(
         self,
         setup: TrainingSetup,
-        cycles: Sequence[OneCycle],
+        course: CycleCourse,
         history: FitHistory,
         *,
+        start: ResumePoint | None = None,
+        last_good: LastGood | None = None,
+        rolls_back: bool = False,
         on_step: Callable[[StepRecord], None] | None = None,
         on_epoch: Callable[[EpochRecord], None] | None = None,
         control: RunControl | None = None,
+        between_steps: Callable[[], None] | None = None,
     ) -> None:
         self._setup = setup
-        self._total_steps = cycles[0].total_steps
-        self._rates = CycleRates(setup, cycles)
+        self._course = course
+        self._guard = BlowUpGuard(course, last_good, rolls_back=rolls_back)
         self._history = history
         self._on_step = on_step
         self._on_epoch = on_epoch
-        self._steering = Steering(control)
+        self._between_steps = between_steps
+        self._steering = Steering(control, {**course.handlers, RollBack: self._guard.roll_back})
         self._fetcher = fetcher_for(setup.target_device)
         self._under_way: deque[tuple[float, float | None]] = deque()
-        self._num_made = 0
-        self._num_non_finite = 0
-        self._begin_epoch()
+        self._source = BatchSource(setup.train_loader, setup.target_device)
+        self._marks = PassMarks(setup.train_loader, self._source)
+        self._start = start
+        self._tally = EpochTally()
 
     def run(self, gate: InterruptGate) -> None:
         """Train to the end of the cycle, or until something ends it earlier.
 
         An interrupt waits until the step under way is whole and noted in the history.
         """
-        source = BatchSource(self._setup.train_loader, self._setup.target_device)
+        self._guard.gate = gate
         runner = StepRunner(self._setup, gate)
         if not self._setup.model.training:
             self._setup.model.train()
         try:
+            self._go_to_start()
             while not self._is_over():
-                self._step(runner, source)
+                self._step(runner)
                 gate.open()
+            self._keep_point()
             self._end_epoch()
+            if self._history.stop_reason is StopReason.COMPLETED:
+                self._history.resume_point = None
         except BaseException as error:
             gate.lock()
             self._abort(error)
             raise
         finally:
-            source.close()
+            self._source.close()
+
+    def point(self) -> ResumePoint:
+        """Where the training stands, as of the last whole step."""
+        self._take(self._fetcher.finish())
+        point = ResumePoint(self._course.num_made, len(self._history.epochs))
+        point.samples, point.losses = list(self._tally.samples), list(self._tally.losses)
+        point.seconds = self._tally.seconds(self._steering.paused_seconds)
+        self._marks.fill(point)
+        return point
+
+    def _keep_point(self) -> None:
+        self._history.resume_point = self.point()
+
+    def _go_to_start(self) -> None:
+        if self._start is None:
+            return
+        self._course.num_made = self._start.num_made
+        self._marks.go_to(self._start)
+        self._tally = EpochTally(0.0, self._start.samples, self._start.losses, self._start.seconds)
 
     def _is_over(self) -> bool:
         history = self._history
-        if history.stop_reason is None and self._num_made == self._total_steps:
+        if history.stop_reason is None:
+            history.stop_reason = self._guard.between_steps()
+        if history.stop_reason is None and self._course.num_made == self._course.total_steps:
             history.stop_reason = StopReason.COMPLETED
         if history.stop_reason is None and not self._steering.follow():
             history.stop_reason = StopReason.STOPPED
@@ -132,29 +139,31 @@ class CycleRun:
         """Note the losses of all steps made so far, and why the run ends."""
         # Reading may fail for the same reason as the run did (a device in trouble, a view's callback).
         with suppress(Exception):
-            self._take(self._fetcher.finish())
+            self._keep_point()
         self._history.stop_reason, self._history.stop_detail = reason_of(error), detail_of(error)
 
-    def _step(self, runner: StepRunner, source: BatchSource) -> None:
-        values = self._rates.set(self._num_made)
+    def _step(self, runner: StepRunner) -> None:
+        self._marks.begin_step()
+        values = self._course.set_rates()
         try:
-            outcome = runner.run(source.next_in_pass)
+            outcome = runner.run(self._source.next_in_pass)
         except EndOfBatches:
-            self._end_pass(source)
+            self._end_pass()
             return
-        self._num_made += 1
+        self._course.num_made += 1
+        self._marks.end_step()
         self._under_way.append(values)
         self._note(outcome)
+        if self._between_steps is not None:
+            self._between_steps()
 
     def _note(self, outcome: StepOutcome) -> None:
-        self._samples.append(outcome.num_samples)
-        if outcome.metrics and self._setup.valid_loader is None:
-            self._means.add(outcome.metrics, outcome.num_samples)
+        self._tally.add(outcome, with_metrics=self._setup.valid_loader is None)
         self._take(self._fetcher.add(outcome.loss))
 
-    def _end_pass(self, source: BatchSource) -> None:
-        source.refuse_if_empty()
-        if self._samples:
+    def _end_pass(self) -> None:
+        self._source.refuse_if_empty()
+        if self._tally.samples:
             self._end_epoch()
         else:
             self._history.stop_reason = StopReason.OUT_OF_BATCHES
@@ -168,32 +177,20 @@ class CycleRun:
     def _record(self, loss: float) -> StepRecord:
         record = StepRecord(len(self._history.steps), self._under_way[0][0], loss, self._under_way.popleft()[1])
         self._history.steps.append(record)
-        self._losses.append(loss)
-        self._num_non_finite = 0 if math.isfinite(loss) else self._num_non_finite + 1
-        if self._num_non_finite == _MOST_NON_FINITE and self._history.stop_reason is None:
-            self._history.stop_reason = StopReason.NON_FINITE
+        self._tally.losses.append(loss)
+        self._guard.take(loss)
         return record
-
-    def _begin_epoch(self) -> None:
-        self._begin = time.perf_counter() - self._steering.paused_seconds
-        self._samples: list[int] = []
-        self._losses: list[float] = []
-        self._means = WeightedMeans()
 
     def _end_epoch(self) -> None:
         """Close the epoch under way, if it has a step: validate and record."""
-        if not self._samples:
+        if not self._tally.samples:
             return
         self._take(self._fetcher.finish())
+        self._marks.begin_validation()
         validated = validate(self._setup)
-        record = EpochRecord(
-            epoch=len(self._history.epochs) + 1,
-            train_loss=weighted_mean(self._losses, self._samples),
-            valid_loss=None if validated is None else validated[0],
-            metrics=self._means.read() if validated is None else validated[1],
-            seconds=time.perf_counter() - self._begin - self._steering.paused_seconds,
-        )
+        record = self._tally.record(len(self._history.epochs) + 1, validated, self._steering.paused_seconds)
         self._history.epochs.append(record)
+        self._marks.end_pass()
+        self._tally = EpochTally(self._steering.paused_seconds)
         if self._on_epoch is not None:
             self._on_epoch(record)
-        self._begin_epoch()

@@ -91,8 +91,10 @@ class Restored:
         self._gate.__enter__()
         self._gate.lock()
         try:
-            self._take()
-            self._set_aside()
+            # Lazy parameters and other kinds of tensors refuse to be looked at otherwise.
+            with torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001
+                self._take()
+                self._set_aside()
             self._gate.open()
         except BaseException as error:
             self.__exit__(type(error), error, None)
@@ -153,7 +155,7 @@ class Restored:
     def _put_back(self) -> None:
         """Put back part after part; one that fails is named and does not keep the others from theirs."""
         states = list(self._tensors.values())
-        with torch.no_grad():
+        with torch.no_grad(), torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001 - see `__enter__`
             not_back = [*self._not_back("loader", [state.put_back for state in self._loader_states])]
             # Objects before tensors: they say again which tensors belong where.
             not_back += self._not_back("object", [kept.put_back for kept in self._kept])

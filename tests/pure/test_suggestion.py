@@ -66,7 +66,7 @@ def test_flat_abstains():
 
 def test_rising_only_abstains():
     lrs = np.geomspace(1e-2, 100, 60)
-    with pytest.raises(NoSuggestionError, match="only rises"):
+    with pytest.raises(NoSuggestionError, match="rises from the first rates on: the sweep starts too high"):
         suggest(lrs, 2.3 + lrs)
 
 

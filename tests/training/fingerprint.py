@@ -13,7 +13,7 @@ def fingerprint(setup):
     return {
         "state": {name: bytes_of(tensor) for name, tensor in model.state_dict().items()},
         "buffers": {name: bytes_of(tensor) for name, tensor in model.named_buffers()},
-        "identities": [(name, id(p), p.data_ptr(), type(p)) for name, p in model.named_parameters()],
+        "identities": [(name, id(p), address_of(p), type(p)) for name, p in model.named_parameters()],
         "requires_grad": [p.requires_grad for p in model.parameters()],
         "grads": [None if p.grad is None else (id(p.grad), bytes_of(p.grad)) for p in model.parameters()],
         "modules": [
@@ -33,6 +33,10 @@ def fingerprint(setup):
     }
 
 
+def address_of(tensor):
+    return None if isinstance(tensor, torch.nn.parameter.UninitializedTensorMixin) else tensor.data_ptr()
+
+
 def bytes_of(tensor):
     if isinstance(tensor, torch.nn.parameter.UninitializedTensorMixin):
         return "uninitialized"
@@ -43,8 +47,13 @@ def bytes_of(tensor):
     return (
         str(tensor.dtype),
         tuple(tensor.shape),
-        tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes(),
+        _bytes(tensor),
     )
+
+
+def _bytes(tensor):
+    # A copy: NumPy makes the memory it looks at unresizable, which observers of quantisation do not survive.
+    return tensor.detach().clone().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
 def plain(value):
@@ -64,3 +73,12 @@ def plain_numpy(state):
 def generator_of(loader):
     generator = getattr(loader, "generator", None)
     return None if generator is None else bytes_of(generator.get_state())
+
+
+def trained(setup):
+    """What a training leaves, without the identities of its objects: for comparing two trainings."""
+    return {
+        "state": {name: bytes_of(tensor) for name, tensor in setup.model.state_dict().items()},
+        "optimizer": plain(setup.optimizer.state_dict()),
+        "rng": (random.getstate(), plain_numpy(np.random.get_state()), bytes_of(torch.get_rng_state())),
+    }

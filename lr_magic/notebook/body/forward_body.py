@@ -9,7 +9,7 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from lr_magic.notebook.body.loss_check import checked_loss
-from lr_magic.notebook.body.quiet import quiet
+from lr_magic.notebook.body.quiet import Quiet
 from lr_magic.notebook.body.scalars import followed_scalars
 from lr_magic.pure.errors import DiscoveryError
 from lr_magic.training.interception_backward import backward_intercepted
@@ -41,7 +41,7 @@ class ForwardBody:
     def __call__(self, batch: Any) -> BatchOutcome:
         """Loss and metrics of a batch; nothing is updated."""
         losses: list[torch.Tensor] = []
-        with quiet(), replaced(self._left_out), gradients_aside(self._model), _backward_noted(losses), no_step():
+        with Quiet(), replaced(self._left_out), gradients_aside(self._model), _backward_noted(losses), no_step():
             loss, metrics = self._run.run(batch)
         followed = followed_scalars(metrics, [*losses, loss])
         if not losses:

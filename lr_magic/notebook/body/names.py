@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dis
+import inspect
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -31,20 +32,26 @@ def read_names(code: CodeType) -> list[str]:
 
 
 def reached_functions(code: CodeType, namespace: Mapping[str, Any]) -> list[FunctionType]:
-    """Functions of the notebook that the code mentions, and those that they mention, nearest first."""
+    """Functions and methods of the notebook that the code mentions, and those that they mention, nearest first."""
     found: dict[int, FunctionType] = {}
     pending = [code]
     while pending:
         for name in read_names(pending.pop(0)):
-            function = namespace.get(name)
-            if isinstance(function, FunctionType) and _is_of(function, namespace) and id(function) not in found:
-                found[id(function)] = function
-                pending.append(function.__code__)
+            for function in _functions_of(namespace.get(name), namespace):
+                if id(function) not in found:
+                    found[id(function)] = function
+                    pending.append(function.__code__)
     return list(found.values())
 
 
-def _is_of(function: FunctionType, namespace: Mapping[str, Any]) -> bool:
-    return function.__globals__ is namespace
+def _functions_of(value: object, namespace: Mapping[str, Any]) -> Iterator[FunctionType]:
+    """Functions whose code runs where the value is used: itself, or the methods of its class, if of the notebook."""
+    kind = value if isinstance(value, type) else type(value)
+    is_own_class = kind.__module__ == namespace.get("__name__") and kind is not FunctionType
+    for candidate in vars(kind).values() if is_own_class else (value,):
+        function = inspect.unwrap(candidate) if callable(candidate) else None
+        if isinstance(function, FunctionType) and function.__globals__ is namespace:
+            yield function
 
 
 def _parts(code: CodeType) -> Iterator[CodeType]:

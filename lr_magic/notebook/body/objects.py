@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict, deque
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import torch
 from torch import nn
 
 from lr_magic.notebook.body.names import reached_functions, read_names
+from lr_magic.notebook.body.touched import touched_objects
 from lr_magic.notebook.discovery import questions
 from lr_magic.notebook.discovery.candidates import Candidate, Candidates, collect
 from lr_magic.notebook.discovery.identity import optimized, parameter_ids
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
     from lr_magic.notebook.discovery.cell_history import CellHistory
     from lr_magic.notebook.discovery.request import DiscoveryRequest
-
-_PLAIN_CONTAINERS = (list, dict, set, deque, OrderedDict, defaultdict)
 
 
 @dataclass(frozen=True)
@@ -53,9 +51,9 @@ def find_objects(
     everything = collect(namespace)
     mentioned = _only(everything, names)
     model, optimizer = _trained(mentioned, everything, namespace, request, history)
-    touched = [namespace[name] for name in names if name in namespace and _can_change(namespace[name], namespace)]
-    others = [value for value in touched if value is not model.value and optimizer and value is not optimizer.value]
-    return BodyObjects(model, optimizer, mentioned, tuple(others))
+    known = [model.value, *([optimizer.value] if optimizer else [])]
+    touched = [value for value in touched_objects(names, namespace) if all(value is not each for each in known)]
+    return BodyObjects(model, optimizer, mentioned, tuple(touched))
 
 
 def mentioned_names(code: CodeType, namespace: Mapping[str, Any]) -> list[str]:
@@ -133,14 +131,3 @@ class Together(nn.Module):
         for number, tensor in enumerate(tensors):
             # not `register_parameter`: it refuses the plain tensors that an optimizer accepts
             self._parameters[f"tensor_{number}"] = tensor  # type: ignore[assignment]
-
-
-def _can_change(value: object, namespace: Mapping[str, Any]) -> bool:
-    if isinstance(
-        value, (nn.Module, torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler, torch.amp.GradScaler)
-    ):
-        return True
-    if isinstance(value, (torch.Tensor, torch.Generator)) or type(value) in _PLAIN_CONTAINERS:
-        return True
-    own_module = namespace.get("__name__", "__main__")
-    return not isinstance(value, type) and type(value).__module__ == own_module and not callable(value)

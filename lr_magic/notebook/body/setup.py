@@ -20,6 +20,7 @@ from lr_magic.notebook.body.objects import find_objects, unwrapped_optimizer
 from lr_magic.notebook.body.parsing import compile_step, parse_body
 from lr_magic.notebook.body.scalars import metric_names
 from lr_magic.notebook.body.stepping import goes_backward, steps_conditionally
+from lr_magic.notebook.body.touched import with_touched
 from lr_magic.notebook.body.training_body import TrainingBody
 from lr_magic.notebook.discovery.candidates import collect
 from lr_magic.notebook.discovery.cell_history import CellHistory
@@ -139,7 +140,7 @@ def _setup(
     model = read.objects.model.value
     training, forward = _bodies(read, optimizer, namespace, request, is_quiet=is_quiet)
     return TrainingSetup(
-        model=model,
+        model=with_touched(model, read.objects.touched),
         optimizer=optimizer,
         train_loader=read.loop,
         compute_loss=forward,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from lr_magic.notebook.body.loss_check import checked_loss
-from lr_magic.notebook.body.quiet import quiet
+from lr_magic.notebook.body.quiet import Quiet
 from lr_magic.notebook.body.scalars import followed_scalars
 from lr_magic.training.interception_methods import nothing, replaced
 from lr_magic.training.setup import BatchOutcome
@@ -50,7 +50,7 @@ class TrainingBody:
             self._told, self._pieces = [], []
         with ExitStack() as stack:
             if self._is_quiet:
-                stack.enter_context(quiet())
+                stack.enter_context(Quiet())
             stack.enter_context(replaced(self._left_out))
             stack.enter_context(self._calls.handed_to(update))
             loss, metrics = self._run.run(batch)

@@ -46,16 +46,21 @@ def why_not_a_loss(loss: object, parameters: Sequence[torch.Tensor]) -> str | No
         return loss.reason
     if not isinstance(loss, torch.Tensor):
         return f"it is {type(loss).__name__}, not a tensor"
+    return _why_no_number(loss) or _why_no_gradient(loss, parameters)
+
+
+def _why_no_number(loss: torch.Tensor) -> str | None:
     if loss.ndim != 0:
         return f"it has shape {list(loss.shape)}, not a single value"
-    if not bool(torch.isfinite(loss)):
-        return "it is not finite"
+    return None if bool(torch.isfinite(loss)) else "it is not finite"
+
+
+def _why_no_gradient(loss: torch.Tensor, parameters: Sequence[torch.Tensor]) -> str | None:
     if not loss.requires_grad:
         return "it does not depend on the model's parameters"
     trained = [parameter for parameter in parameters if parameter.requires_grad]
     gradients = attempt(lambda: torch.autograd.grad(loss, trained, allow_unused=True, retain_graph=True))
     if isinstance(gradients, Failure):
         return gradients.reason
-    if all(gradient is None for gradient in gradients):
-        return "no gradient reaches the optimizer's parameters"
-    return None
+    reached = any(gradient is not None for gradient in gradients)
+    return None if reached else "no gradient reaches the optimizer's parameters"

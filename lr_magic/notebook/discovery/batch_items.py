@@ -47,9 +47,17 @@ def items_of(batch: object) -> list[Item]:
     return [Item((name,), value) for name, value in _attributes(batch).items()] or [Item((), batch)]
 
 
-def _attributes(batch: object) -> dict[str, Any]:
+def is_object(batch: object) -> bool:
+    """Tell whether a batch is an object of its own class, which a model may take as a whole (PyG's ``Batch``)."""
+    return not isinstance(batch, (torch.Tensor, list, tuple))
+
+
+def _attributes(batch: Any) -> dict[str, Any]:
     """Tensors that an object of its own class carries: torchtext's batches, dataclasses."""
-    held = getattr(batch, "__dict__", {})
+    if callable(getattr(batch, "keys", None)) and hasattr(batch, "__getitem__"):
+        held = {key: batch[key] for key in batch.keys() if isinstance(key, str)}  # noqa: SIM118 - PyG iterates pairs
+    else:
+        held = getattr(batch, "__dict__", {})
     return {name: value for name, value in held.items() if isinstance(value, torch.Tensor) and name[:1] != "_"}
 
 

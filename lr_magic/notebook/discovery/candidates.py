@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from lr_magic.notebook.discovery.unwrapping import base_loader, base_optimizer
 from lr_magic.notebook.discovery.words import Split, sounds_like_loader, split_of
 
 _SHELL_NAMES = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open", "lr_found", "fit_history"})
@@ -68,7 +69,7 @@ def collect(namespace: Mapping[str, object]) -> Candidates:
     for value, names in names_of.values():
         kind = _kind(value, names)
         if kind:
-            getattr(candidates, kind).append(Candidate(value, tuple(names)))
+            getattr(candidates, kind).append(Candidate(base_optimizer(base_loader(value)), tuple(names)))
     return candidates
 
 
@@ -102,22 +103,24 @@ def _is_plain_object(value: object, own_module: object) -> bool:
     return type(value).__module__ == own_module or type(value).__name__ in {"SimpleNamespace", "Namespace"}
 
 
+_KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
+    (torch.optim.Optimizer, "optimizers"),
+    (torch.optim.lr_scheduler.LRScheduler, "schedulers"),
+    ((torch.Tensor, np.ndarray), "tensors"),
+    (Iterator, "iterators"),
+    (DataLoader, "loaders"),
+)
+
+
 def _kind(value: object, names: list[str]) -> str | None:
     if isinstance(value, (type, types.ModuleType)):
         return None
     if isinstance(value, nn.Module):
         return "models" if next(value.parameters(), None) is not None else "parameterless"
-    if isinstance(value, torch.optim.Optimizer):
-        return "optimizers"
-    if isinstance(value, torch.optim.lr_scheduler.LRScheduler):
-        return "schedulers"
-    if isinstance(value, (torch.Tensor, np.ndarray)):
-        return "tensors"
-    if isinstance(value, Iterator):
-        return "iterators"
-    if isinstance(value, DataLoader) or _is_other_loader(value, names):
-        return "loaders"
-    return "functions" if callable(value) else None
+    for types_of_kind, kind in _KINDS:
+        if isinstance(value, types_of_kind):
+            return kind
+    return "loaders" if _is_other_loader(value, names) else "functions" if callable(value) else None
 
 
 def _is_other_loader(value: object, names: list[str]) -> bool:

@@ -44,7 +44,7 @@ class CellHistory:
         """Yield the calls of a function that cells make outside of any function, the latest first."""
         for cell, tree in reversed(list(enumerate(self.trees))):
             for statement in reversed(tree.body):
-                for node in _own_nodes(statement):
+                for node in own_nodes(statement):
                     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
                         yield (cell, node.lineno), node
 
@@ -59,7 +59,7 @@ def _assigned_names(statements: list[ast.stmt]) -> Iterator[tuple[str, int]]:
         if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             yield statement.name, statement.lineno
             continue
-        for node in _own_nodes(statement):
+        for node in own_nodes(statement):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
                 yield node.id, node.lineno
             elif isinstance(node, ast.alias):
@@ -68,7 +68,8 @@ def _assigned_names(statements: list[ast.stmt]) -> Iterator[tuple[str, int]]:
                 yield node.name, node.lineno
 
 
-def _own_nodes(statement: ast.stmt) -> Iterator[ast.AST]:
+def own_nodes(statement: ast.stmt) -> Iterator[ast.AST]:
+    """Walk a statement without entering functions, classes and comprehensions."""
     pending: list[ast.AST] = [statement]
     while pending:
         node = pending.pop()

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from lr_magic.notebook.adapters.notebook import Notebook
+from lr_magic.notebook.adapters.registry import find_with_adapter
 from lr_magic.notebook.discovery.candidates import collect
 from lr_magic.notebook.discovery.cell_history import CellHistory
 from lr_magic.notebook.discovery.device import device_of
@@ -43,6 +45,9 @@ def discover(namespace: Mapping[str, object], request: DiscoveryRequest, history
     """
     cells = CellHistory(history)
     candidates = collect(namespace)
+    by_framework = find_with_adapter(Notebook(namespace, request, cells, candidates))
+    if by_framework is not None:
+        return by_framework
     wiring = wire(candidates, request, namespace, cells)
     train = train_loader(candidates, request, namespace, cells)
     valid = valid_loader(candidates, request, namespace, cells)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from lr_magic.notebook.discovery import questions
 from lr_magic.notebook.discovery.found_step import FoundStep, guessed, own
-from lr_magic.notebook.discovery.guess_step import guess_step
+from lr_magic.notebook.discovery.guess_step import Situation, guess_step
 from lr_magic.notebook.discovery.identity import optimized
 from lr_magic.notebook.discovery.loss_candidates import loss_candidates
-from lr_magic.notebook.discovery.own_step.choose import OwnSteps, follow_sources, try_own_steps, with_helpers
+from lr_magic.notebook.discovery.own_step.choose import OwnSteps, follow_sources, try_own_steps
+from lr_magic.notebook.discovery.own_step.helpers import helpers
 from lr_magic.notebook.discovery.own_step.loaders import loader_of_own_step, loop_as_loader
 from lr_magic.notebook.discovery.own_step.modules import modules_used
 from lr_magic.notebook.discovery.own_step.roles import Cast
 from lr_magic.notebook.discovery.own_step.verdict import the_own_step
-from lr_magic.notebook.discovery.situation import situation_of
+from lr_magic.notebook.discovery.situation import metrics_of, situation_of
 from lr_magic.notebook.discovery.tensor_pair import tensor_pair
 from lr_magic.notebook.discovery.trial_batches import draw_trial_batches, refuse_live_iterator
 from lr_magic.pure.errors import DiscoveryError
@@ -55,9 +56,10 @@ def find_step(
         model.value.train()
         batches = [move(batch, parts.device) for batch in draw_trial_batches(parts.train, request.magic)]
         if request.loss is None:
-            followed = with_helpers(followed, candidates, model.name, cast, history, batches[0])
+            followed += helpers(candidates.functions, model.name, cast, history, batches[0])
             steps = try_own_steps(followed, batches, optimized(parts.optimizer), steps)
-        return parts, _choose(parts, steps, candidates, request, namespace, history, batches)
+        situation = situation_of(parts, candidates, request, namespace, batches)
+        return parts, _choose(parts, steps, situation, request=request, namespace=namespace, history=history)
 
 
 def _cast(parts: Parts, candidates: Candidates, namespace: Mapping[str, object]) -> Cast:
@@ -96,14 +98,13 @@ def _without_loader(
 def _choose(
     parts: Parts,
     steps: OwnSteps,
-    candidates: Candidates,
+    situation: Situation,
+    *,
     request: DiscoveryRequest,
     namespace: Mapping[str, object],
     history: CellHistory,
-    batches: list[Any],
 ) -> FoundStep:
     """Prefer the person's own step to any guess; where both are possible and differ, both are said."""
-    situation = situation_of(parts, candidates, request, namespace, batches)
     try:
         guess = guess_step(situation)
     except DiscoveryError:
@@ -115,4 +116,5 @@ def _choose(
     assert guess is not None  # noqa: S101 - for the type checker: without a guess the question was raised above
     if (unclear := steps.relevant(parts.wiring)) is not None:
         raise questions.own_step_unclear(*unclear, guess.valued.reading.answer, request.magic)
-    return guessed(guess, steps, parts, request, namespace, batches[0])
+    metrics = metrics_of(request, namespace, situation.batches[0])
+    return guessed(guess, steps, parts, metrics, situation.batches[0])

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from lr_magic.notebook.discovery.batch_items import spelled
 from lr_magic.notebook.discovery.lookup import names_read
-from lr_magic.notebook.discovery.situation import metrics_of
 from lr_magic.notebook.discovery.supervised_step import SupervisedStep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
+    from lr_magic.notebook.discovery.expressions import Metrics
     from lr_magic.notebook.discovery.guess_step import Guess
     from lr_magic.notebook.discovery.own_step.choose import OwnSteps, Tried
     from lr_magic.notebook.discovery.parts import Parts
@@ -54,20 +54,13 @@ def own(tried: Tried, guess: Guess | None, request: DiscoveryRequest) -> FoundSt
     return FoundStep(step, f"your own, from {followed.source.name}", notes=notes)
 
 
-def guessed(
-    guess: Guess,
-    steps: OwnSteps,
-    parts: Parts,
-    request: DiscoveryRequest,
-    namespace: Mapping[str, object],
-    batch: object,
-) -> FoundStep:
+def guessed(guess: Guess, steps: OwnSteps, parts: Parts, metrics: Metrics | None, batch: object) -> FoundStep:
     """Return the step that was told from the objects alone."""
     step = SupervisedStep(
         model=parts.wiring.model.value,
         inputs=guess.inputs,
         loss=guess.valued.reading,
-        metrics=metrics_of(request, namespace, batch),
+        metrics=metrics,
         measures_training=parts.valid is None,
     )
     notes = tuple(f"{source.name} was not followed: {reason}" for source, reason in steps.unfollowed[:2])

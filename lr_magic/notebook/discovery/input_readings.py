@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from lr_magic.notebook.discovery.batch_items import Item, items_of
+from lr_magic.notebook.discovery.batch_items import Item, is_object, items_of
 from lr_magic.notebook.discovery.forward_signature import ForwardSignature, is_length, is_mask, is_state, is_target
 from lr_magic.notebook.discovery.input_reading import InputReading
 from lr_magic.notebook.discovery.words import sounds_like_target
@@ -35,6 +35,9 @@ def tiers_of_readings(batch: object, signature: ForwardSignature) -> Iterator[Ti
     items = items_of(batch)
     if any(item.name for item in items):
         yield from _by_name(items, signature)
+        if is_object(batch) and len(signature.required) <= 1:
+            named = [item for item in items if item.is_tensor and sounds_like_target(item.name)]
+            yield [InputReading(args=((),), target=t, unused=()) for t, _ in _targets(named)]
     else:
         yield from _by_place(items, signature)
 

@@ -13,7 +13,7 @@ from lr_magic.notebook.discovery.loss_fits import Fit
 if TYPE_CHECKING:
     import torch
 
-LossFunction = Callable[[Any, Any], Any]
+LossFunction = Callable[[Any, Any], Any] | Expression
 
 
 @dataclass(frozen=True)
@@ -54,11 +54,17 @@ class LossReading:
 
     def loss(self, output: object, target: object, batch: object) -> torch.Tensor:
         """Compute the loss of an output."""
-        if isinstance(self.loss_fn, Expression):
-            loss = self.loss_fn(output, target, batch)
-            return loss.mean() if self.is_mean else loss  # type: ignore[no-any-return]
-        prediction = self.prediction(output)
-        if self.loss_fn is None:
-            return prediction  # type: ignore[no-any-return]
-        loss = self.loss_fn(*self.fit.apply(prediction, target))
+        loss = self._raw_loss(output, target, batch)
         return loss.mean() if self.is_mean else loss  # type: ignore[no-any-return]
+
+    def compared(self, prediction: torch.Tensor, target: object) -> Any:
+        """Compare a part of the output with the target: one loss, or one per sample."""
+        if self.loss_fn is None or isinstance(self.loss_fn, Expression):
+            raise TypeError("only a loss function compares two things")
+        return self.loss_fn(*self.fit.apply(prediction, target))
+
+    def _raw_loss(self, output: object, target: object, batch: object) -> Any:
+        if isinstance(self.loss_fn, Expression):
+            return self.loss_fn(output, target, batch)
+        prediction = self.prediction(output)
+        return prediction if self.loss_fn is None else self.compared(prediction, target)

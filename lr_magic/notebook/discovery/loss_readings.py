@@ -81,7 +81,7 @@ def _guesses(fit: Fit) -> list[str]:
 
 
 def _valued(reading: LossReading, prediction: torch.Tensor, target: torch.Tensor) -> Valued | None:
-    loss = attempt_loss(lambda: reading.loss_fn(*reading.fit.apply(prediction, target)))  # type: ignore[misc]
+    loss = attempt_loss(lambda: reading.compared(prediction, target))
     if isinstance(loss, Failure) or not isinstance(loss, torch.Tensor):
         return None
     if loss.ndim > 0:

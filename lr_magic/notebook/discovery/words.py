@@ -20,7 +20,7 @@ _NOUN = r"(?:$|_?(?:data|load|dl|iter|set|gen|batch|ds|queue))"
 _VALID = re.compile(rf"valid|eval|(?:val|vali|dev){_NOUN}")
 _TEST = re.compile(rf"test|holdout|hold$|infer|predict|submi|(?:pred|sub|tst|te){_NOUN}")
 _TRAIN = re.compile(rf"train|(?:trn|tr){_NOUN}")
-_LOADER = re.compile(r"load|^dl$|dl$|iter|batches|generator|^gen$")
+_LOADER = re.compile(r"load|dl$|^iter|iter$|batches|generator|^gen$")
 _TARGET_WORDS = frozenset(
     [
         "label",

@@ -54,6 +54,22 @@ def test_functions_reached_through_others_each_once():
     assert [function.__name__ for function in found] == ["a", "b"]
 
 
+def test_methods_of_a_class_of_the_notebook_through_an_object_of_it():
+    source = (
+        "class Trainer:\n  def fit(self):\n    global seen\n    seen = helper()\ndef helper(): return 1\nt = Trainer()"
+    )
+    namespace = notebook_with(source)
+    for body in ("t.fit()", "Trainer().fit()"):
+        found = reached_functions(compile(body, "<body>", "exec"), namespace)
+        assert [function.__name__ for function in found] == ["fit", "helper"]
+        assert "seen" in bound_names(compile(body, "<body>", "exec"), namespace)
+
+
+def test_functions_behind_a_decorator():
+    source = "import functools, torch\n@torch.no_grad()\ndef f():\n  global seen\n  seen = 1"
+    assert bound_names(compile("f()", "<body>", "exec"), notebook_with(source)) == {"seen"}
+
+
 def test_read_names_look_into_lambdas():
     assert {"f", "g"} <= set(read_names(compile("f(lambda: g())", "<body>", "exec")))
 

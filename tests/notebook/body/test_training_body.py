@@ -381,3 +381,86 @@ def test_a_criterion_called_loss(notebook):
     notebook["loss"] = nn.CrossEntropyLoss(reduction="none")
     body = "l = loss(model(images), labels)\noptimizer.zero_grad()\nl.mean().backward()\noptimizer.step()"
     assert_same_losses(notebook, CLAUSE, body, loss="l.mean()")
+
+
+def test_other_models_scalers_and_sums_of_the_body_are_put_back(notebook):
+    torch.manual_seed(3)
+    teacher = nn.Sequential(nn.Linear(6, 3), nn.BatchNorm1d(3)).train()
+    scaler = torch.amp.GradScaler("cpu", init_scale=16.0)
+    scaler.scale(torch.ones(()))
+    notebook.update(
+        teacher=teacher, scaler=scaler, total=torch.zeros(()), optimizer_b=torch.optim.Adam(teacher.parameters())
+    )
+    body = """
+optimizer.zero_grad()
+loss = criterion(model(images), labels) + teacher(images).pow(2).mean()
+scaler.scale(loss).backward()
+scaler.step(optimizer)
+scaler.update(new_scale=scaler.get_scale() * 2)
+total += loss.detach()
+"""
+    _, states, attributes = snapshot(notebook)
+    sweep(setup_from_body(CLAUSE, body, notebook).setup)
+    after = snapshot(notebook)
+    assert_equal_states(after[1], states)
+    assert after[2] == attributes
+    assert notebook["total"] == 0
+
+
+def test_a_teacher_in_eval_mode_stays_in_it(notebook):
+    notebook["teacher"] = nn.Sequential(nn.Linear(6, 3), nn.Dropout(0.5)).eval()
+    notebook["model"].eval()
+    seen = []
+    notebook["seen"] = lambda: seen.append((notebook["teacher"].training, notebook["model"].training))
+    sweep(setup_from_body(CLAUSE, "seen()\nteacher(images)\n" + FULL, notebook).setup, num_steps=2)
+    assert seen == [(False, True)] * 2
+    assert not notebook["model"].training
+
+
+def test_an_encoder_and_a_decoder_under_one_optimizer(notebook):
+    encoder, decoder = nn.Linear(6, 4), nn.Linear(4, 3)
+    parameters = [*encoder.parameters(), *decoder.parameters()]
+    notebook.update(encoder=encoder, decoder=decoder, optimizer=torch.optim.Adam(parameters))
+    del notebook["model"]
+    assert_same_losses(notebook, CLAUSE, FULL.replace("model(images)", "decoder(encoder(images))"))
+
+
+def test_a_tensor_that_belongs_to_no_module(notebook):
+    notebook["target"] = torch.zeros(6, 3, requires_grad=True)
+    notebook["optimizer"] = torch.optim.Adam([notebook["target"]])
+    del notebook["model"]
+    assert_same_losses(notebook, CLAUSE, FULL.replace("model(images)", "images @ target"))
+    assert torch.equal(notebook["target"], torch.zeros(6, 3))
+
+
+def test_several_optimizers_are_asked_about_and_may_be_told(notebook):
+    other = nn.Linear(6, 3)
+    notebook.update(other=other, optimizer_b=torch.optim.SGD(other.parameters(), lr=0.1))
+    body = FULL + "optimizer_b.zero_grad()\ncriterion(other(images), labels).backward()\noptimizer_b.step()"
+    with pytest.raises(DiscoveryError, match="`optimizer` → `model`, `optimizer_b` → `other`"):
+        setup_from_body(CLAUSE, body, notebook)
+    found = setup_from_body(CLAUSE, body, notebook, request=DiscoveryRequest(optimizer="optimizer_b"))
+    assert found.setup.optimizer is notebook["optimizer_b"]
+
+
+def test_the_optimizer_of_another_model_in_the_notebook_is_not_taken(notebook):
+    other = nn.Linear(2, 2)
+    notebook.update(other=other, optimizer_b=torch.optim.SGD(other.parameters(), lr=0.1))
+    assert setup_from_body(CLAUSE, STEP, notebook).setup.optimizer is notebook["optimizer"]
+
+
+def test_without_an_optimizer_one_is_assumed_and_said(notebook):
+    del notebook["optimizer"]
+    found = setup_from_body(CLAUSE, STEP, notebook)
+    assert isinstance(found.setup.optimizer, torch.optim.AdamW)
+    assert [finding.role for finding in found.findings if finding.is_guess] == ["optimizer"]
+
+
+def test_accelerates_wrappers(notebook):
+    accelerate = pytest.importorskip("accelerate")
+    accelerator = accelerate.Accelerator(cpu=True)
+    names = ("model", "optimizer", "train_loader")
+    prepared = accelerator.prepare(*(notebook[name] for name in names))
+    notebook.update(zip(names, prepared, strict=True), accelerator=accelerator)
+    body = "optimizer.zero_grad()\n" + STEP + "accelerator.backward(loss)\noptimizer.step()"
+    assert_same_losses(notebook, CLAUSE, body)

@@ -50,7 +50,8 @@ class Notebook:
             self.find(**asked)
         text = str(error.value)
         assert len(text.splitlines()) <= 2
-        assert "→ `%" in text.splitlines()[-1]
+        assert "→ `" in text.splitlines()[-1]
+        assert "`%" in text.splitlines()[-1]
         return text
 
     def found_or_asked(self, step: str) -> Discovered | None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from lr_magic.notebook.discovery.attempts import Failure, attempt, why_not_a_loss
 from lr_magic.notebook.discovery.own_step.follow import Followed, follow
-from lr_magic.notebook.discovery.own_step.helpers import helpers
 from lr_magic.notebook.discovery.own_step.names import reads
 from lr_magic.notebook.discovery.own_step.step_source import StepSource, step_sources
 from lr_magic.training.random_state import GlobalRandomState
@@ -87,11 +86,12 @@ def try_own_steps(
         step = one.step.fresh()
         losses = [_loss(step, batch, parameters) for batch in batches]
         random.put_back()
-        failures = [loss for loss in losses if isinstance(loss, Failure)]
+        numbers = [loss for loss in losses if not isinstance(loss, Failure)]
+        failures = [loss.reason for loss in losses if isinstance(loss, Failure)]
         if failures:
-            steps.unfollowed.append((one.source, f"{TRIED}{failures[0].reason}"))
+            steps.unfollowed.append((one.source, f"{TRIED}{failures[0]}"))
         else:
-            steps.working.append(Tried(one, float(losses[0])))
+            steps.working.append(Tried(one, numbers[0]))
     return steps
 
 
@@ -101,15 +101,3 @@ def _loss(step: Any, batch: Any, parameters: Sequence[torch.Tensor]) -> float | 
         return outcome
     reason = why_not_a_loss(outcome.loss, parameters)
     return Failure(reason) if reason is not None else float(outcome.loss.detach())
-
-
-def with_helpers(
-    followed: Sequence[Followed],
-    candidates: Candidates,
-    model_name: str,
-    cast: Cast,
-    history: CellHistory,
-    batch: object,
-) -> list[Followed]:
-    """Add the loss helpers of the notebook, after the steps that call ``backward``."""
-    return [*followed, *helpers(candidates.functions, model_name, cast, history, batch)]

@@ -17,6 +17,7 @@ from lr_magic.notebook.discovery.own_step.own_step import OwnStep
 from lr_magic.notebook.discovery.own_step.rewriting import compile_body, compile_prologue
 from lr_magic.notebook.discovery.own_step.roles import Cast, bindings
 from lr_magic.notebook.discovery.own_step.step_cut import FIRST, StepCut, cut_at, has_while, loops_to_backward
+from lr_magic.notebook.discovery.unwrapping import base_loader
 from lr_magic.notebook.discovery.words import words_of
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def _follow_loop(source: StepSource, cut: StepCut, names: dict[str, Any], loader
     scope = attempt(step.start)
     if isinstance(scope, Failure):
         return scope
-    goes_over = evaluate_loop(loop, scope)
+    goes_over = base_loader(evaluate_loop(loop, scope))
     if not any(goes_over is loader for loader in loaders):
         return Failure("its loop goes over no loader")
     return _followed(source, cut, step, goes_over, ast.unparse(loop.expression))

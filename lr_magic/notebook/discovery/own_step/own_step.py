@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -60,10 +61,8 @@ class OwnStep:
         losses: list[torch.Tensor] = []
         scope[BACKWARD] = lambda *given: losses.append(_handed_over(given))
         self._bind(batch, scope)
-        try:
+        with suppress(_SkippedBatchError):
             exec(self.body, scope)  # noqa: S102 - the person's own statements, cut out of their own code
-        except _SkippedBatchError:
-            pass
         if not losses:
             raise BatchError(f"{self.name} reaches no `backward` for this batch.")
         loss = losses[0] if len(losses) == 1 else torch.stack(losses).sum()

@@ -81,20 +81,22 @@ _NOBODY: Any = object()
 
 def _by_role(name: str, cast: Cast) -> Any:
     words = set(words_of(name))
-    if words & _DEVICE:
-        return cast.device
-    if words & _OPTIMIZER:
-        return cast.optimizer
+    is_held_out = bool(words & {"val", "valid", "test", "eval"})
+    roles = (
+        (bool(words & _DEVICE), cast.device),
+        (bool(words & _OPTIMIZER), cast.optimizer),
+        (sounds_like_loader(name) and not is_held_out, cast.train_loader),
+        (bool(words & _MODEL), cast.model),
+    )
+    for is_role, played in roles:
+        if is_role:
+            return played
     here = cast.namespace.get(name, _NOBODY)
-    if sounds_like_loader(name) and "val" not in words and not words & {"valid", "test", "eval"}:
-        return cast.train_loader
-    if words & _MODEL:
-        return cast.model
+    # A tensor of that name is a leftover of a batch, not what the function will be given.
     if here is not _NOBODY and not isinstance(here, torch.Tensor):
         return here
-    if (sounds_like_loss(name) or name in {"criterion", "loss"}) and len(cast.criteria) == 1:
-        return cast.criteria[0].candidate.value
-    return _NOBODY
+    is_loss = (sounds_like_loss(name) or name in {"criterion", "loss"}) and len(cast.criteria) == 1
+    return cast.criteria[0].candidate.value if is_loss else _NOBODY
 
 
 def _has_parameters(value: object) -> bool:

@@ -7,7 +7,7 @@ import inspect
 import textwrap
 from dataclasses import dataclass
 from types import FunctionType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lr_magic.notebook.discovery.own_step.slicing import has_backward
 
@@ -40,7 +40,7 @@ class StepSource:
     body: list[ast.stmt]
     filename: str
     moment: Moment
-    function: FunctionType | None = None
+    function: Any = None  # a FunctionType; mypy would take it for a method
 
 
 def step_sources(functions: list[Candidate], history: CellHistory) -> Iterator[StepSource]:
@@ -68,8 +68,8 @@ def _functions(functions: list[Candidate], history: CellHistory) -> Iterator[Ste
 
 def plain_function(value: object) -> FunctionType | None:
     """Return the function behind decorators that keep it in ``__wrapped__``; None for anything else."""
-    value = inspect.unwrap(value) if callable(value) and hasattr(value, "__wrapped__") else value
-    return value if isinstance(value, FunctionType) else None
+    inner: object = inspect.unwrap(value) if callable(value) and hasattr(value, "__wrapped__") else value
+    return inner if type(inner) is FunctionType else None
 
 
 def definition_of(function: FunctionType, history: CellHistory) -> ast.FunctionDef | None:

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from lr_magic.pure.stop_reason import StopReason
+from lr_magic.training.one_cycle import fit_one_cycle
+from lr_magic.training.range_test import range_test
+
+from . import endings
+from .fingerprint import fingerprint, trained
+from .kinds import KINDS
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+
+
+@each_kind
+@pytest.mark.parametrize("ending", endings.NORMAL, ids=lambda ending: ending.__name__)
+def test_a_sweep_leaves_no_trace_however_it_ends(kind, ending):
+    setup, settings, reason = ending(kind())
+    before = fingerprint(setup)
+    result = range_test(setup, **{"start_lr": 1e-6, "end_lr": 1e-2, **settings})
+    assert result.stop_reason is reason
+    assert fingerprint(setup) == before
+    assert "NOT" not in result.receipt
+
+
+@each_kind
+@pytest.mark.parametrize("place", endings.PLACES, ids=lambda place: place.__name__)
+@pytest.mark.parametrize("is_interrupt", [False, True], ids=["error", "interrupt"])
+def test_a_sweep_leaves_no_trace_after_an_error_or_interrupt_anywhere(kind, place, is_interrupt):
+    action = endings.interrupt if is_interrupt else endings.fail_with(endings.OwnError("in my own words"))
+    setup = place(kind(), action)
+    before = fingerprint(setup)
+    with pytest.raises(KeyboardInterrupt if is_interrupt else endings.OwnError) as caught:
+        range_test(setup, end_lr=1e-3, stop_when_diverged=False)
+    assert fingerprint(setup) == before
+    result = caught.value.lr_magic_result
+    assert result.stop_reason is (StopReason.INTERRUPTED if is_interrupt else StopReason.FAILED)
+    assert len(result.losses) == len(result.lrs) <= endings.AT_STEP + 1
+    assert "NOT" not in result.receipt
+
+
+def seeded(kind):
+    random.seed(1)
+    np.random.seed(1)
+    torch.manual_seed(1)
+    return kind()
+
+
+@each_kind
+def test_fit_equals_find_then_fit(kind):
+    only_fit, found_first = seeded(kind), None
+    fit_one_cycle(only_fit, steps=7, max_lr=1e-2)
+    expected = trained(only_fit)
+    found_first = seeded(kind)
+    range_test(found_first, num_steps=9)
+    fit_one_cycle(found_first, steps=7, max_lr=1e-2)
+    assert trained(found_first) == expected
