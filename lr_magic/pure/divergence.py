@@ -13,11 +13,15 @@ from lr_magic.pure.stop_reason import StopReason
 _NUM_CONFIRMING, _NUM_LATEST = 3, 4
 # Losses that the start level is taken from, and before which nothing is judged.
 _NUM_START = 5
-# Noise: this multiple of the jump from loss to loss that one in twenty exceeds. For normal noise that is 8 standard
-# deviations, which puts the threshold far above all of them; few or heavy outliers raise it too.
+# Noise: this multiple of the upward jump from loss to loss that one in twenty exceeds (a downward one may be progress).
+# For normal noise that is 8 standard deviations, which puts the threshold far above all losses; outliers raise it too.
 _NOISE_PER_JUMP = 3.0
 _JUMP_QUANTILE = 0.95
 _NUM_JUMPS = 200
+# A jump counts as noise once the losses have stayed low for so long after it; it may be the first of the blow-up.
+_NUM_DELAYED = 3
+# Noise as long as no jumps are known: this multiple of the way from the lowest to the highest loss of the start.
+_SCATTERS = 3.0
 # What counts as a change at all, as a share of the loss itself.
 _LEAST_CHANGE = 0.1
 
@@ -42,17 +46,19 @@ class DivergenceRule:
     Examples
     --------
     >>> rule = DivergenceRule()
-    >>> losses = [2.0, 2.0, 2.0, 2.0, 2.0, 1.5, 1.0, 1.0, 1.0, 9.0, 1.0, 1.5, 4.0, 8.0, 20.0]
+    >>> losses = [*[2.0] * 10, 1.5, *[1.0] * 10, 1.5, 3.0, 6.0, 12.0]
     >>> [loss for loss in losses if rule.update(loss)]
-    [20.0]
+    [12.0]
     """
 
     def __init__(self, factor: float = 4.0) -> None:
         if not factor > 1:
             raise SettingError(f"divergence_factor must be above 1; got {factor:g}. The default is 4.")
-        self._factor = factor
+        self._units = (factor - 1.0) / 2.0
         self._start: list[float] = []
+        self._start_level = self._start_top = self._start_scatter = 0.0
         self._latest: deque[float] = deque(maxlen=_NUM_LATEST)
+        self._delayed_jumps: deque[float] = deque()
         self._jumps: deque[float] = deque()
         self._sorted_jumps: list[float] = []
         self._lowest_level = math.inf
@@ -61,35 +67,49 @@ class DivergenceRule:
     @property
     def threshold(self) -> float | None:
         """Loss above which the sweep counts as diverged; None while too few losses are known."""
-        return self._threshold if len(self._start) == _NUM_START else None
+        return self._threshold if math.isfinite(self._threshold) else None
 
     def update(self, loss: float) -> StopReason | None:
         """Take in the next loss; returns DIVERGED or NON_FINITE where the sweep has to end, else None."""
         if not math.isfinite(loss):
             return StopReason.NON_FINITE
-        is_judged = len(self._start) == _NUM_START
         self._latest.append(loss)
-        if is_judged and loss > self._threshold:
-            num_above = sum(latest > self._threshold for latest in self._latest)
-            return StopReason.DIVERGED if num_above >= _NUM_CONFIRMING else None
-        if not is_judged:
+        if loss > self._threshold:
+            return StopReason.DIVERGED if self._is_confirmed() else None
+        if len(self._start) < _NUM_START:
             self._start.append(loss)
+            self._start_level = sorted(self._start)[len(self._start) // 2]
+            self._start_top = max(self._start)
+            self._start_scatter = _SCATTERS * (self._start_top - min(self._start))
         self._learn()
         return None
 
+    def _is_confirmed(self) -> bool:
+        return sum(loss > self._threshold for loss in self._latest) >= _NUM_CONFIRMING
+
     def _learn(self) -> None:
         """Level, fall and noise from losses below the threshold; those above it may be the blow-up itself."""
-        latest = list(self._latest)[-3:]
-        level = sorted(latest)[len(latest) // 2]
+        num_known = len(self._latest)
+        last = self._latest[-1]
+        previous = self._latest[-2] if num_known > 1 else last
+        before = self._latest[-3] if num_known > 2 else previous
+        level = sorted((before, previous, last))[1]
         # Above the start the jumps may be those of a slow blow-up, and a threshold that follows them is never crossed.
-        if len(latest) > 1 and level <= max(self._start):
-            self._add_jump(abs(latest[-1] - latest[-2]))
+        if level > self._start_top:
+            self._delayed_jumps.clear()
+        else:
+            self._delayed_jumps.append(last - previous)
+            if len(self._delayed_jumps) > _NUM_DELAYED:
+                self._add_jump(self._delayed_jumps.popleft())
         self._lowest_level = min(self._lowest_level, level)
-        start = sorted(self._start)[len(self._start) // 2]
-        unit = max(start - self._lowest_level, self._noise(), _LEAST_CHANGE * abs(start))
-        self._threshold = self._lowest_level + (self._factor - 1.0) / 2.0 * unit
+        fall = self._start_level - self._lowest_level
+        if len(self._start) == _NUM_START:
+            unit = max(fall, self._start_scatter, self._noise(), _LEAST_CHANGE * abs(self._start_level))
+            self._threshold = self._lowest_level + self._units * unit
 
     def _add_jump(self, jump: float) -> None:
+        if jump <= 0.0:
+            return
         self._jumps.append(jump)
         insort(self._sorted_jumps, jump)
         if len(self._jumps) > _NUM_JUMPS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING
@@ -45,5 +46,7 @@ def _adapters() -> Iterator[Find]:
             yield announced.load()
 
 
-def _announced() -> Iterator[EntryPoint]:
-    yield from entry_points(group=ENTRY_POINT_GROUP)
+@cache
+def _announced() -> tuple[EntryPoint, ...]:
+    # Read once: it goes through the metadata of every installed package.
+    return tuple(entry_points(group=ENTRY_POINT_GROUP))

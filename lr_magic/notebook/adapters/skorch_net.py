@@ -10,7 +10,6 @@ from lr_magic.notebook.adapters.assembled import FrameworkParts, assembled
 from lr_magic.notebook.discovery import questions
 from lr_magic.notebook.discovery.attempts import Failure, attempt
 from lr_magic.notebook.discovery.candidates import Candidate
-from lr_magic.notebook.discovery.cell_history import own_nodes
 from lr_magic.notebook.discovery.tensor_pair import named_pair
 from lr_magic.pure.errors import DiscoveryError
 from lr_magic.training.setup import BatchOutcome
@@ -76,11 +75,8 @@ def _data(found: Candidate, notebook: Notebook) -> tuple[tuple[str, Any], tuple[
 
 
 def _fit_calls(name: str, notebook: Notebook) -> Iterator[ast.Call]:
-    for tree in reversed(notebook.history.trees):
-        for statement in reversed(tree.body):
-            for node in own_nodes(statement):
-                if isinstance(node, ast.Call) and ast.unparse(node.func) in {f"{name}.fit", f"{name}.partial_fit"}:
-                    yield node
+    for method in ("fit", "partial_fit"):
+        yield from (call for _, call in notebook.history.calls(f"{name}.{method}"))
 
 
 class SkorchStep:

@@ -133,14 +133,15 @@ def value_of(node: ast.expr, namespace: Mapping[str, Any]) -> Any:
 
 def _without_progress_bar(node: ast.expr, namespace: Mapping[str, Any]) -> ast.expr:
     if isinstance(node, ast.Call) and node.args:
-        if _is_progress_bar(value_of(node.func, namespace)):
+        if is_progress_bar(value_of(node.func, namespace)):
             return _without_progress_bar(node.args[0], namespace)
         arguments = [_without_progress_bar(argument, namespace) for argument in node.args]
         return ast.copy_location(ast.Call(node.func, arguments, node.keywords), node)
     return node
 
 
-def _is_progress_bar(function: object) -> bool:
+def is_progress_bar(function: object) -> bool:
+    """Whether a function or a class draws a bar around what it loops over."""
     module = getattr(function, "__module__", None) or ""
     return module.startswith(_PROGRESS_BARS)
 
@@ -150,13 +151,13 @@ def _loaders_in(iterable: ast.expr, namespace: Mapping[str, Any], magic: str) ->
     found: list[Any] = []
     for node in _outermost_objects(iterable):
         value = value_of(node, namespace)
-        if isinstance(value, Iterator) and not _is_progress_bar(type(value)):
+        if isinstance(value, Iterator) and not is_progress_bar(type(value)):
             raise DiscoveryError(
                 f"`{ast.unparse(node)}` is a one-shot iterator; it was not touched. "
                 f"→ `%%{magic} for … in LOADER` with the loader itself"
             )
         if _is_loopable(value):
-            found.append(getattr(value, "iterable", value) if _is_progress_bar(type(value)) else value)
+            found.append(getattr(value, "iterable", value) if is_progress_bar(type(value)) else value)
     return found
 
 

@@ -63,6 +63,11 @@ def mentioned_names(code: CodeType, namespace: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(name for part in parts for name in read_names(part)))
 
 
+def mentioned_names_of(codes: Sequence[CodeType], namespace: Mapping[str, Any]) -> list[str]:
+    """`mentioned_names` of several pieces of code, each name once."""
+    return list(dict.fromkeys(name for code in codes for name in mentioned_names(code, namespace)))
+
+
 def unwrapped_optimizer(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
     """Return the torch optimizer inside a wrapper (accelerate's, Fabric's): the one whose step changes the weights."""
     inner = getattr(optimizer, "optimizer", None)

@@ -97,7 +97,7 @@ def _readings(body: str, source: CellSource, transform: Callable[[str], str] | N
 
 
 def _indentation_readings(body: str, source: CellSource) -> Iterator[str]:
-    yield _padded(body, source.first_line)
+    yield padded(body, source.first_line)
     yield _under_header(body, source.first_line)
     lines = body.splitlines(keepends=True)
     code_lines = [number for number, line in enumerate(lines) if line.strip() and not line.lstrip().startswith("#")]
@@ -114,7 +114,8 @@ def _indent_of(line: str) -> str:
     return match.group() if match else ""
 
 
-def _padded(text: str, first_line: int) -> str:
+def padded(text: str, first_line: int) -> str:
+    """Put blank lines above a text, so that its first line gets its number in the cell."""
     return "\n" * (first_line - 1) + text
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import CodeType
 
-_OPTIMIZER_STEPS = {"step", "optimizer_step"}
+OPTIMIZER_STEPS = {"step", "optimizer_step"}
 
 
 def goes_backward(code: CodeType, namespace: Mapping[str, Any]) -> bool:
@@ -39,10 +39,16 @@ def steps_conditionally(statements: list[ast.stmt], namespace: Mapping[str, Any]
 
 def is_optimizer_step(node: ast.AST, namespace: Mapping[str, Any]) -> bool:
     """Whether a node is the call of a step that is not a scheduler's."""
-    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _OPTIMIZER_STEPS):
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
         return False
-    owner = value_of(node.func.value, namespace)
-    sounds_like_scheduler = owner is None and "sched" in ast.unparse(node.func.value).lower()
+    return is_optimizer_step_of(node, value_of(node.func.value, namespace))
+
+
+def is_optimizer_step_of(call: ast.Call, owner: Any) -> bool:
+    """Whether a call is an optimizer's step; `owner` is what its method belongs to, None where that is not known."""
+    if not (isinstance(call.func, ast.Attribute) and call.func.attr in OPTIMIZER_STEPS):
+        return False
+    sounds_like_scheduler = owner is None and "sched" in ast.unparse(call.func.value).lower()
     return not (is_scheduler(owner) or sounds_like_scheduler)
 
 

@@ -88,7 +88,18 @@ def remove_a_folder():
 
 @pytest.mark.parametrize(
     "work",
-    [write_text, overwrite, append, save_and_load, save_into_a_buffer, replace_atomically, make_folders, remove, libraries, remove_a_folder],
+    [
+        write_text,
+        overwrite,
+        append,
+        save_and_load,
+        save_into_a_buffer,
+        replace_atomically,
+        make_folders,
+        remove,
+        libraries,
+        remove_a_folder,
+    ],
 )
 def test_nothing_stays_on_disk_and_the_work_does_not_notice(folder, work):
     before = contents(folder)
@@ -104,7 +115,16 @@ def test_the_names_are_told(folder):
 
 
 def test_everything_is_undone_whatever_ends_it(folder):
-    owners = [(builtins, "open"), (io, "open"), (torch, "save"), (os, "stat"), (os, "mkdir"), (os, "replace"), (os, "remove"), (shutil, "rmtree")]
+    owners = [
+        (builtins, "open"),
+        (io, "open"),
+        (torch, "save"),
+        (os, "stat"),
+        (os, "mkdir"),
+        (os, "replace"),
+        (os, "remove"),
+        (shutil, "rmtree"),
+    ]
     before = [getattr(*owner) for owner in owners]
     with pytest.raises(KeyboardInterrupt), files_kept_back():
         raise KeyboardInterrupt

@@ -50,8 +50,9 @@ def step_sources(functions: list[Candidate], history: CellHistory) -> Iterator[S
 
 
 def _cells(history: CellHistory) -> Iterator[StepSource]:
-    for number, tree in enumerate(history.trees[:-1]):
-        if any(has_backward(statement) for statement in tree.body):
+    for number, tree in history.mentioning("backward"):
+        is_current = number == len(history) - 1
+        if not is_current and any(has_backward(statement) for statement in tree.body):
             yield StepSource(f"cell {number}", tree.body, f"<cell {number}>", (number, 10**6))
 
 

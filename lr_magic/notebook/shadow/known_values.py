@@ -1,0 +1,62 @@
+"""What can be known of an expression in a cell before the cell runs: nothing is called that does anything."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING, Any
+
+from torch.utils.data import DataLoader
+
+from lr_magic.notebook.body.loop import is_progress_bar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+UNKNOWN: Any = type("Unknown", (), {"__repr__": lambda _: "UNKNOWN"})()
+
+# Pure, or no more than a description of work to come: making a loader draws nothing.
+_CALLABLE = (len, range, int, float, min, max, round, DataLoader)
+_SAME_LENGTH = (enumerate, iter, reversed, list, tuple)
+_EVALUABLE = (
+    ast.Constant, ast.Name, ast.Attribute, ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.Dict, ast.BinOp, ast.UnaryOp,
+    ast.BoolOp, ast.Compare, ast.IfExp, ast.keyword, ast.operator, ast.unaryop, ast.boolop, ast.cmpop, ast.expr_context,
+)  # fmt: skip
+
+
+def known_value(node: ast.expr, names: Mapping[str, Any]) -> Any:
+    """Value of an expression that consists of names, numbers, attributes and calls without effects; else `UNKNOWN`."""
+    if not _is_evaluable(node, names):
+        return UNKNOWN
+    try:
+        value = eval(compile(ast.Expression(node), "<cell>", "eval"), dict(names))  # noqa: S307 - checked above
+    except Exception:  # noqa: BLE001 - whatever it is, it is not known
+        return UNKNOWN
+    return value
+
+
+def known_length(node: ast.expr, names: Mapping[str, Any]) -> int | None:
+    """Number of items that a loop over the expression will meet; None where it is not known."""
+    if isinstance(node, ast.Call) and node.args:
+        function = known_value(node.func, names)
+        if any(function is known for known in _SAME_LENGTH) or is_progress_bar(function):
+            return known_length(node.args[0], names)
+        if function is zip:
+            lengths = [known_length(argument, names) for argument in node.args]
+            known = [length for length in lengths if length is not None]
+            return min(known) if len(known) == len(lengths) else None
+    try:
+        return len(known_value(node, names))
+    except (TypeError, NotImplementedError):
+        return None
+
+
+def _is_evaluable(node: ast.AST, names: Mapping[str, Any]) -> bool:
+    if isinstance(node, ast.Name):
+        return names.get(node.id) is not UNKNOWN
+    if isinstance(node, ast.Call):
+        function = known_value(node.func, names)
+        if not any(function is allowed for allowed in _CALLABLE):
+            return False
+    elif not isinstance(node, _EVALUABLE):
+        return False
+    return all(_is_evaluable(child, names) for child in ast.iter_child_nodes(node))

@@ -1,0 +1,225 @@
+"""The cell form: a whole training cell, run as it stands with its optimizer's steps swept or cycled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from lr_magic.notebook.body.cell_source import local_source
+from lr_magic.notebook.body.objects import mentioned_names_of, unwrapped_optimizer
+from lr_magic.notebook.body.quiet import Quiet
+from lr_magic.notebook.body.touched import WithTouched, parts_of, touched_objects
+from lr_magic.notebook.discovery.candidates import collect
+from lr_magic.notebook.discovery.lookup import look_up
+from lr_magic.notebook.discovery.request import DiscoveryRequest
+from lr_magic.notebook.shadow.cell_code import compile_cell, parse_cell_body, run_cell
+from lr_magic.notebook.shadow.files import files_kept_back
+from lr_magic.notebook.shadow.names import names_put_back
+from lr_magic.notebook.shadow.planned_steps import planned_steps
+from lr_magic.pure.errors import DiscoveryError
+from lr_magic.pure.finding import Finding
+from lr_magic.training.interception_one_cycle import intercepted_one_cycle
+from lr_magic.training.interception_range_test import intercepted_range_test
+from lr_magic.training.restore import restored
+
+if TYPE_CHECKING:
+    import ast
+    from collections.abc import Callable, Sequence
+    from types import CodeType
+
+    from lr_magic.notebook.body.cell_source import CellSource
+    from lr_magic.pure.control import RunControl
+    from lr_magic.pure.fit_history import FitHistory
+    from lr_magic.pure.range_test_result import RangeTestResult
+    from lr_magic.pure.records import StepRecord
+    from lr_magic.training.sweep import SweepSettings
+
+
+@dataclass(frozen=True)
+class WholeCell:
+    """A training cell, read and compiled, not run yet.
+
+    Attributes
+    ----------
+    findings
+        What a person reads before it is run.
+    """
+
+    tree: ast.Module
+    code: list[CodeType]
+    namespace: dict[str, Any]
+    optimizer: Any
+    request: DiscoveryRequest
+    findings: tuple[Finding, ...]
+
+    def range_test(
+        self,
+        settings: SweepSettings,
+        *,
+        on_step: Callable[[StepRecord], None] | None = None,
+        control: RunControl | None = None,
+    ) -> RangeTestResult:
+        """Run the cell with its optimizer's steps swept, and put everything back that can be.
+
+        Raises as `intercepted_range_test` does.
+        """
+        quiet = Quiet(also_errors=True)
+        with names_put_back(self.namespace), files_kept_back() as files, quiet:
+            result = intercepted_range_test(
+                self._run,
+                settings,
+                optimizer=self.optimizer,
+                restoring=self._restoring(),
+                name_of=self._name_of,
+                on_step=_aloud(on_step, quiet),
+                control=control,
+            )
+        if files.names:
+            result.receipt += f"; not written: {', '.join(dict.fromkeys(files.names))}"
+        return result
+
+    def planned_steps(self) -> int:
+        """Number of optimizer steps that the cell will make, from its loops.
+
+        Raises
+        ------
+        DiscoveryError
+            If they do not tell.
+        """
+        steps = planned_steps(self.tree.body, self.namespace)
+        if steps is None:
+            raise DiscoveryError(
+                "How many optimizer steps this cell will make cannot be told from its loops. "
+                f"→ `%%{self.request.magic} --steps N`"
+            )
+        return steps
+
+    def one_cycle(
+        self,
+        *,
+        max_lr: float | Sequence[float],
+        steps: int | None = None,
+        on_step: Callable[[StepRecord], None] | None = None,
+        control: RunControl | None = None,
+        **shape: float,
+    ) -> FitHistory:
+        """Run the cell with its optimizer's rates and momenta from one cycle. It is the person's training: all stays.
+
+        Parameters
+        ----------
+        max_lr
+            Peak learning rate.
+        steps
+            Length of the cycle in optimizer steps; None for `planned_steps`.
+        shape
+            ``pct_start``, ``div_factor``, … as for `fit_one_cycle`.
+        """
+        return intercepted_one_cycle(
+            self._run,
+            total_steps=self.planned_steps() if steps is None else steps,
+            max_lr=max_lr,
+            optimizer=self.optimizer,
+            known=[each for each in self._touched() if isinstance(each, torch.optim.Optimizer)],
+            name_of=self._name_of,
+            on_step=on_step,
+            control=control,
+            **shape,
+        )
+
+    def _run(self) -> None:
+        run_cell(self.code, self.namespace)
+
+    def _touched(self) -> list[Any]:
+        names = mentioned_names_of(self.code, self.namespace)
+        own_module = str(self.namespace.get("__name__", "__main__"))
+        return parts_of(touched_objects(names, self.namespace), own_module)
+
+    def _restoring(self) -> Any:
+        names = mentioned_names_of(self.code, self.namespace)
+        loaders = [self.namespace[name] for name in names if isinstance(self.namespace.get(name), DataLoader)]
+        touched = self._touched()
+        own = [value for value in touched if isinstance(value, (nn.Module, torch.optim.Optimizer))]
+        others = [value for value in touched if not isinstance(value, (nn.Module, torch.optim.Optimizer))]
+        return restored(
+            modules=[*(v for v in own if isinstance(v, nn.Module)), WithTouched(None, others)],
+            optimizers=[v for v in own if isinstance(v, torch.optim.Optimizer)],
+            loaders=loaders,
+        )
+
+    def _name_of(self, optimizer: Any) -> str:
+        """Name of an optimizer in the notebook, else what it is."""
+        for candidate in collect(self.namespace).optimizers:
+            if unwrapped_optimizer(candidate.value) is optimizer:
+                return f"`{candidate.name}`"
+        return f"a {type(optimizer).__name__} without a name"
+
+
+def whole_cell(
+    body: str,
+    namespace: dict[str, Any],
+    *,
+    request: DiscoveryRequest | None = None,
+    source: CellSource | None = None,
+    transform: Callable[[str], str] | None = None,
+) -> WholeCell:
+    """Read a training cell; nothing is run.
+
+    Parameters
+    ----------
+    body, namespace, request, source, transform
+        As for `setup_from_body`. Of the request, only `optimizer` counts: a name, or the number (from 1) of the
+        optimizer in the order in which they first step.
+
+    Raises
+    ------
+    DiscoveryError
+        If the cell is empty, or the optimizer that was asked for is none.
+    SyntaxError
+        The person's own.
+    """
+    request = request or DiscoveryRequest()
+    source = source or local_source(f"%%{request.magic}", body)
+    tree = parse_cell_body(body, source, transform)
+    optimizer = _asked_optimizer(request, namespace)
+    code = compile_cell(tree, source)
+    return WholeCell(tree, code, namespace, optimizer, request, _findings(tree, request))
+
+
+def _asked_optimizer(request: DiscoveryRequest, namespace: dict[str, Any]) -> Any:
+    if request.optimizer is None:
+        return None
+    if request.optimizer.isdigit():
+        return int(request.optimizer)
+    value = look_up(request.optimizer, namespace, option="--optimizer", magic=request.magic)
+    if not isinstance(value, torch.optim.Optimizer) and not hasattr(value, "hypers"):
+        raise DiscoveryError(
+            f"`{request.optimizer}` is {type(value).__name__}, not an optimizer. → `--optimizer NAME`, or its number in "
+            "the order in which they step: `--optimizer 1`"
+        )
+    return unwrapped_optimizer(value)
+
+
+def _findings(tree: ast.Module, request: DiscoveryRequest) -> tuple[Finding, ...]:
+    first, last = tree.body[0].lineno, tree.body[-1].end_lineno
+    lines = f"line {first}" if first == last else f"lines {first}-{last}"
+    step = Finding("step", "", f"your own cell, {lines}, run as it stands; each optimizer step gets its rate here")
+    if request.magic == "fit_one_cycle":
+        return (step,)
+    note = "prints are kept back; names, models, lists and files are put back; what it sends elsewhere (loggers) is not"
+    return step, Finding("note", "", note)
+
+
+def _aloud(on_step: Callable[[StepRecord], None] | None, quiet: Quiet) -> Callable[[StepRecord], None] | None:
+    """Let a view show what it has to show while the cell itself is quiet."""
+    if on_step is None:
+        return None
+
+    def tell(record: StepRecord) -> None:
+        with quiet.lifted():
+            on_step(record)
+
+    return tell
