@@ -10,8 +10,7 @@ from lr_magic.notebook.comm_delivery import deliver_during_runs
 from lr_magic.pure.control import Pause, Resume, Stop
 
 if TYPE_CHECKING:
-    from lr_magic.notebook.comm_delivery import deliver_during_runs
-from lr_magic.pure.control import RunControl
+    from lr_magic.pure.control import RunControl
 
 
 class RunButtons:
