@@ -135,7 +135,7 @@ class ChoicePanel:
         self._figure.figure.interaction = self._figure.choice.brush if wanted else None
 
     def _drag_to(self, selected: np.ndarray | None) -> None:
-        if selected is not None and len(selected) == 2:  # noqa: PLR2004 - both ends
+        if selected is not None and len(selected) == 2:
             self.drag(float(min(selected)), float(max(selected)))
 
     def _zoom(self) -> None:

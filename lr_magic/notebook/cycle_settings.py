@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lr_magic.notebook.values import evaluate, real_number, whole_number
@@ -33,11 +33,10 @@ class CycleSettings:
     max_momentum: float
     origin_of_max_lr: str
 
-    def loop_arguments(self) -> dict[str, Any]:
-        """The keyword arguments for the loop."""
-        arguments = asdict(self)
-        del arguments["origin_of_max_lr"]
-        return arguments
+    def shape(self) -> dict[str, float]:
+        """What shapes the cycle besides its peak and its length."""
+        names = ("pct_start", "div_factor", "final_div_factor", "base_momentum", "max_momentum")
+        return {name: getattr(self, name) for name in names}
 
     def schedule(self, total_steps: int) -> OneCycle:
         """Schedule of the param group with the highest peak."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from ipywidgets import HTML, VBox
 
-from lr_magic.notebook.comm_delivery import deliver_during_runs
 from lr_magic.notebook.epoch_table import epoch_table_html
 from lr_magic.notebook.fit_figure import FitFigure
 from lr_magic.notebook.live_range_test import LIVE_CLASS
@@ -60,8 +59,6 @@ class LiveFit:
         self._limits = SettlingLimits()
         self._clock = RedrawClock()
         self._started = perf_counter()
-        for widget in self.buttons.clickable:
-            deliver_during_runs(widget)
         self._show_status()
 
     def on_step(self, record: StepRecord) -> None:

@@ -11,7 +11,7 @@ from traitlets import Float, Int
 
 from lr_magic.notebook.arguments import cycle_arguments, parse, sweep_arguments
 from lr_magic.notebook.cycle_settings import cycle_settings
-from lr_magic.notebook.find_setup import TypedMagic, discovery_request, find_setup
+from lr_magic.notebook.find_training import TypedMagic, find_training
 from lr_magic.notebook.runs import run_one_cycle, run_range_test
 from lr_magic.notebook.shown_results import ShownResults
 from lr_magic.notebook.sweep_settings import sweep_settings
@@ -61,9 +61,8 @@ class LrMagics(Magics):
             namespace = self.shell.user_ns
             options, for_clause = parse(self.lr_find, line)
             settings = sweep_settings(options, self, namespace)
-            request = discovery_request(options, namespace, magic="lr_find")
-            found = find_setup(self.shell, request, TypedMagic(line, for_clause, cell))
-            result = run_range_test(self.shell, found, settings, is_live=not options.no_live)
+            training = find_training(self.shell, options, TypedMagic(line, for_clause, cell), magic="lr_find")
+            result = run_range_test(self.shell, training, settings, is_live=not options.no_live)
         self.shown.remember(result)
         return result
 
@@ -78,10 +77,9 @@ class LrMagics(Magics):
         with one_line_errors():
             namespace = self.shell.user_ns
             options, for_clause = parse(self.fit_one_cycle, line)
-            request = discovery_request(options, namespace, magic="fit_one_cycle")
-            found = find_setup(self.shell, request, TypedMagic(line, for_clause, cell))
-            settings = cycle_settings(options, self, namespace, len(found.setup.optimizer.param_groups))
-            history = run_one_cycle(self.shell, found, settings, is_live=not options.no_live)
+            training = find_training(self.shell, options, TypedMagic(line, for_clause, cell), magic="fit_one_cycle")
+            settings = cycle_settings(options, self, namespace, training.num_groups)
+            history = run_one_cycle(self.shell, training, settings, is_live=not options.no_live)
         self.shown.remember(history)
         return history
 

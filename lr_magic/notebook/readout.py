@@ -39,7 +39,8 @@ def _choice_line(result: RangeTestResult) -> str:
         return f"<b>No suggestion.</b> {escape(result.no_suggestion_reason)} Click the curve to choose yourself."
     if result.is_chosen:
         return f"<b>Chosen: lr {lr_text(result.lr)}</b>, {_place(result, result.lr)}."
-    return f"<b>Suggested: lr {lr_text(result.lr)}</b>, {_place(result, result.lr)}. Click the curve to choose another one."
+    place = _place(result, result.lr)
+    return f"<b>Suggested: lr {lr_text(result.lr)}</b>, {place}. Click the curve to choose another one."
 
 
 def _place(result: RangeTestResult, lr: float) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ipywidgets import Button, HBox, Layout
 
+from lr_magic.notebook.comm_delivery import deliver_during_runs
 from lr_magic.pure.control import Pause, Resume, Stop
 
 if TYPE_CHECKING:
@@ -22,12 +23,9 @@ class RunButtons:
         self.pause = _button("Pause", "pause", "Hold the run until you resume it")
         self.stop.on_click(self._on_stop)
         self.pause.on_click(self._on_pause)
+        for button in (self.stop, self.pause):
+            deliver_during_runs(button)
         self.widget = HBox([self.stop, self.pause])
-
-    @property
-    def clickable(self) -> list[Button]:
-        """The widgets whose messages must arrive during the run."""
-        return [self.stop, self.pause]
 
     def hide(self) -> None:
         """Take the buttons away: the run is over."""

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from lr_magic.notebook.screen_choice import fit_screen, range_test_screen, run_control
-from lr_magic.training.one_cycle import fit_one_cycle
-from lr_magic.training.range_test import range_test
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -16,48 +13,42 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from lr_magic.notebook.cycle_settings import CycleSettings
-    from lr_magic.notebook.discovery import Discovered
+    from lr_magic.notebook.trainings import Training
     from lr_magic.pure.fit_history import FitHistory
     from lr_magic.pure.range_test_result import RangeTestResult
     from lr_magic.training.sweep import SweepSettings
 
 
 def run_range_test(
-    shell: InteractiveShell, found: Discovered, settings: SweepSettings, *, is_live: bool
+    shell: InteractiveShell, training: Training, settings: SweepSettings, *, is_live: bool
 ) -> RangeTestResult:
     """Sweep, live; binds `lr_found` however the sweep ends."""
 
     def finish(result: RangeTestResult) -> None:
-        result.setup = found.findings
+        result.setup = training.findings
         shell.user_ns["lr_found"] = result
         screen.finish(result)
 
     with run_control(shell) as control:
-        screen = range_test_screen(shell, found.findings, settings, control, is_live=is_live)
+        screen = range_test_screen(shell, training.findings, settings, control, is_live=is_live)
         with partial_result_to(finish):
-            result = range_test(found.setup, **asdict(settings), on_step=screen.on_step, control=control)
+            result = training.range_test(settings, screen.on_step, control)
     finish(result)
     return result
 
 
-def run_one_cycle(shell: InteractiveShell, found: Discovered, settings: CycleSettings, *, is_live: bool) -> FitHistory:
+def run_one_cycle(shell: InteractiveShell, training: Training, settings: CycleSettings, *, is_live: bool) -> FitHistory:
     """Train, live; binds `fit_history` however the training ends."""
 
     def finish(history: FitHistory) -> None:
-        history.setup = found.findings
+        history.setup = training.findings
         shell.user_ns["fit_history"] = history
         screen.finish(history)
 
     with run_control(shell) as control:
-        screen = fit_screen(shell, found, settings, control, is_live=is_live)
+        screen = fit_screen(shell, training, settings, control, is_live=is_live)
         with partial_result_to(finish):
-            history = fit_one_cycle(
-                found.setup,
-                **settings.loop_arguments(),
-                on_step=screen.on_step,
-                on_epoch=screen.on_epoch,
-                control=control,
-            )
+            history = training.one_cycle(settings, screen.on_step, screen.on_epoch, control)
     finish(history)
     return history
 

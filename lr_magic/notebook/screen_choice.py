@@ -18,8 +18,6 @@ from lr_magic.notebook.screens import (
     TerminalRangeTest,
 )
 from lr_magic.pure.control import RunControl
-from lr_magic.training.one_cycle import planned_steps
-from lr_magic.training.param_groups import get_momentum
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from lr_magic.notebook.cycle_settings import CycleSettings
-    from lr_magic.notebook.discovery import Discovered
+    from lr_magic.notebook.trainings import Training
     from lr_magic.pure.finding import Finding
     from lr_magic.training.sweep import SweepSettings
 
@@ -73,14 +71,13 @@ def range_test_screen(
 
 
 def fit_screen(
-    shell: InteractiveShell, found: Discovered, settings: CycleSettings, control: RunControl, *, is_live: bool
+    shell: InteractiveShell, training: Training, settings: CycleSettings, control: RunControl, *, is_live: bool
 ) -> FitScreen:
     """Open the screen of a training."""
     if not is_live:
-        return QuietScreen(found.findings)
-    total_steps = planned_steps(found.setup, epochs=settings.epochs, steps=settings.steps)
+        return QuietScreen(training.findings)
+    total_steps = training.total_steps(settings)
     if not is_kernel(shell):
-        return TerminalFit(found.findings, total_steps)
-    has_momentum = any(get_momentum(group) is not None for group in found.setup.optimizer.param_groups)
-    live = LiveFit(settings.schedule(total_steps), settings.epochs, control, has_momentum=has_momentum)
-    return NotebookFit(found.findings, live)
+        return TerminalFit(training.findings, total_steps)
+    live = LiveFit(settings.schedule(total_steps), settings.epochs, control, has_momentum=training.has_momentum)
+    return NotebookFit(training.findings, live)

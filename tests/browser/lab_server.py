@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 from urllib.error import URLError
@@ -16,7 +17,6 @@ from urllib.request import urlopen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @contextmanager
@@ -34,6 +34,7 @@ def jupyter_server(folder: Path, app: str, env: dict[str, str] | None = None) ->
         "JUPYTER_CONFIG_DIR": str(config), "JUPYTER_RUNTIME_DIR": str(folder / ".runtime"),
         "JUPYTERLAB_SETTINGS_DIR": str(config / "lab"), "JUPYTERLAB_WORKSPACES_DIR": str(config / "workspaces"),
     }  # fmt: skip
+    environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     with log_path.open("wb") as log:
         process = subprocess.Popen(
             command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT

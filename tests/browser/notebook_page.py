@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from playwright.sync_api import Locator, Page
 
 TIMEOUT_MS = 60_000
@@ -17,8 +19,10 @@ _PANEL = {
 class NotebookPage:
     """A notebook opened in JupyterLab ("lab") or Notebook 7 ("notebook")."""
 
-    def __init__(self, page: Page, address: str, app: str, notebook: str) -> None:
+    def __init__(self, page: Page, address: str, app: str, file: Path) -> None:
         self.page = page
+        self.file = file
+        notebook = file.name
         self._panel = _PANEL[app]
         path = f"lab/tree/{notebook}?reset" if app == "lab" else f"notebooks/{notebook}"
         joiner = "&" if "?" in path else "?"
@@ -64,6 +68,15 @@ class NotebookPage:
         """What a cell printed."""
         return self.output(index).inner_text()
 
+    def ask(self, index: int) -> str:
+        """Run a cell and give what it printed."""
+        self.run(index)
+        return self.printed(index)
+
     def save(self) -> None:
-        """Save the notebook."""
+        """Save the notebook and wait until it is saved."""
         self.page.evaluate(f"() => {self._panel}.context.save()")
+
+    def restart_kernel(self) -> None:
+        """Restart the kernel; what the widgets stood for is gone."""
+        self.page.evaluate(f"() => {self._panel}.sessionContext.session.kernel.restart()")

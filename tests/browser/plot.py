@@ -9,6 +9,13 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator
 
 
+# The longest line of the figure is the curve; the others mark levels and choices.
+_NUM_POINTS = """
+(root) => Math.max(0, ...[...root.querySelectorAll('path.line')].map(
+    (path) => (path.getAttribute('d') ?? '').split(',').length - 1))
+"""
+
+
 class Plot:
     """The figure of a range test inside an output area."""
 
@@ -16,24 +23,41 @@ class Plot:
         self.root = output.locator(".lr-magic-live .bqplot").first
         self.root.wait_for()
 
-    def click_at(self, lr: float, start_lr: float = 1e-7, end_lr: float = 10.0) -> None:
-        """Click in the middle of the plot's height at a learning rate."""
+    def click_at(self, lr: float) -> None:
+        """Click on the plot at a learning rate."""
+        self.root.page.mouse.click(*self._point(lr))
+
+    def num_points(self) -> int:
+        """Number of points of the curve."""
+        return int(self.root.evaluate(_NUM_POINTS))
+
+    def wait_for_points(self, num_points: int) -> None:
+        """Wait until the curve has more points than that."""
+        self.root.page.wait_for_function(
+            f"([root, n]) => ({_NUM_POINTS})(root) > n", arg=[self.root.element_handle(), num_points]
+        )
+
+    def drag(self, low: float, high: float) -> None:
+        """Drag from one learning rate to another with the mouse button down."""
+        start, end = self._point(low), self._point(high)
+        mouse = self.root.page.mouse
+        mouse.move(*start)
+        mouse.down()
+        mouse.move((start[0] + end[0]) / 2, start[1], steps=5)
+        mouse.move(*end, steps=5)
+        mouse.up()
+
+    def _point(self, lr: float, start_lr: float = 1e-7, end_lr: float = 10.0) -> tuple[float, float]:
+        """Place of a learning rate on the page, somewhat above the axis."""
         self.root.scroll_into_view_if_needed()
         area = self._axis_box()
         fraction = math.log(lr / start_lr) / math.log(end_lr / start_lr)
-        page = self.root.page
-        page.mouse.click(area["x"] + fraction * area["width"], area["y"] - 100)
-
-    def smoothed_path(self) -> Locator:
-        """The line of the smoothed losses."""
-        return self.root.locator("path.line").nth(1)
-
-    def num_points(self) -> int:
-        """Number of points of the smoothed curve."""
-        return (self.smoothed_path().get_attribute("d") or "").count(",")
+        return area["x"] + fraction * area["width"], area["y"] - 100
 
     def _axis_box(self) -> dict[str, float]:
-        """Box of the learning-rate axis on the page: its domain line spans exactly the sweep."""
-        box = self.root.locator("g.axis").first.locator("path.domain").bounding_box()
-        assert box is not None
-        return box
+        """Box on the page between the ticks of the lowest and the highest decade."""
+        ticks = self.root.locator("g.axis").first.locator("g.tick line")
+        first, last = ticks.first.bounding_box(), ticks.last.bounding_box()
+        assert first is not None
+        assert last is not None
+        return {"x": first["x"], "y": first["y"], "width": last["x"] - first["x"]}

@@ -121,6 +121,40 @@ def test_for_form_trains_and_follows_metrics(notebook):
     assert "hits" in notebook.user_ns["fit_history"].epochs[-1].metrics
 
 
+CELL = """
+for epoch in range(3):
+    for xb, yb in train_loader:
+        optimizer.zero_grad()
+        loss = criterion(model(xb), yb)
+        loss.backward()
+        optimizer.step()
+        steps.append(loss.item())
+"""
+
+
+def test_cell_form_sweeps_a_whole_training_cell_and_leaves_nothing(notebook):
+    notebook.push({"steps": []})
+    before = {name: value.clone() for name, value in notebook.user_ns["model"].state_dict().items()}
+    result = run(notebook, f"%%lr_find --num-steps 10 --no-stop{CELL}")
+    assert len(result.lrs) == 10
+    assert notebook.user_ns["steps"] == []
+    assert "epoch" not in notebook.user_ns
+    assert all(torch.equal(before[name], value) for name, value in notebook.user_ns["model"].state_dict().items())
+
+
+def test_cell_form_trains_with_our_schedule(notebook):
+    notebook.push({"steps": []})
+    history = run(notebook, f"%%fit_one_cycle --max-lr 1e-2{CELL}")
+    assert len(history.steps) == 12
+    assert len(notebook.user_ns["steps"]) == 12
+    assert max(step.lr for step in history.steps) == pytest.approx(1e-2, rel=0.1)
+    assert notebook.user_ns["optimizer"].param_groups[0]["lr"] == 0.1
+
+
+def test_cell_form_with_a_number_of_epochs_is_refused(notebook):
+    assert "--steps" in refusal(notebook, f"%%fit_one_cycle 3 --max-lr 1e-2{CELL}")
+
+
 @pytest.mark.parametrize(
     ("line", "says"),
     [

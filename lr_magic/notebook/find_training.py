@@ -1,4 +1,4 @@
-"""From what was typed to what will be trained: the request, and which form of the magic it is."""
+"""From what was typed to what will be trained: the request, and which of the three forms it is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lr_magic.notebook.body import cell_source, setup_from_body
-from lr_magic.notebook.discovery import Discovered, DiscoveryRequest, discover
+from lr_magic.notebook.discovery import DiscoveryRequest, discover
+from lr_magic.notebook.shadow import whole_cell
+from lr_magic.notebook.trainings import CellTraining, FoundTraining, refuse_epochs
 from lr_magic.notebook.values import real_number, whole_number
 
 if TYPE_CHECKING:
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from IPython.core.interactiveshell import InteractiveShell
+
+    from lr_magic.notebook.trainings import Training
 
 
 @dataclass(frozen=True)
@@ -52,19 +56,21 @@ def discovery_request(options: Namespace, namespace: Mapping[str, Any], magic: s
     )
 
 
-def find_setup(shell: InteractiveShell, request: DiscoveryRequest, typed: TypedMagic) -> Discovered:
-    """Find what the notebook wants to train: in the notebook's names, or in the body of the cell."""
-    if typed.body is None or typed.for_clause is None:
-        return discover(shell.user_ns, request, cell_history(shell))
-    return setup_from_body(
-        typed.for_clause,
-        typed.body,
-        shell.user_ns,
-        request=request,
-        history=cell_history(shell),
-        source=cell_source(shell, request.magic, typed.line, typed.body),
-        transform=shell.transform_cell,
-    )
+def find_training(shell: InteractiveShell, options: Namespace, typed: TypedMagic, magic: str) -> Training:
+    """Find what is to be trained: in the notebook's names, in the body of a ``for`` form, or in a whole cell."""
+    request = discovery_request(options, shell.user_ns, magic)
+    if typed.body is None:
+        return FoundTraining(discover(shell.user_ns, request, cell_history(shell)))
+    place = {
+        "request": request,
+        "source": cell_source(shell, magic, typed.line, typed.body),
+        "transform": shell.transform_cell,
+    }
+    if typed.for_clause is None:
+        refuse_epochs(options)
+        return CellTraining(whole_cell(typed.body, shell.user_ns, **place))
+    history = cell_history(shell)
+    return FoundTraining(setup_from_body(typed.for_clause, typed.body, shell.user_ns, history=history, **place))
 
 
 def cell_history(shell: InteractiveShell) -> list[str]:

@@ -1,0 +1,159 @@
+"""The two things a magic can run: what was found in the notebook, and a whole training cell."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from lr_magic.pure.errors import SettingError
+from lr_magic.training.one_cycle import fit_one_cycle, planned_steps
+from lr_magic.training.param_groups import get_momentum
+from lr_magic.training.range_test import range_test
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lr_magic.notebook.cycle_settings import CycleSettings
+    from lr_magic.notebook.discovery import Discovered
+    from lr_magic.notebook.shadow import WholeCell
+    from lr_magic.pure.control import RunControl
+    from lr_magic.pure.finding import Finding
+    from lr_magic.pure.fit_history import FitHistory
+    from lr_magic.pure.range_test_result import RangeTestResult
+    from lr_magic.pure.records import EpochRecord, StepRecord
+    from lr_magic.training.sweep import SweepSettings
+
+
+class Training(Protocol):
+    """Something that can be swept and trained."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What a person reads about it before it runs."""
+
+    @property
+    def num_groups(self) -> int:
+        """Number of param groups that take a peak learning rate of their own."""
+
+    @property
+    def has_momentum(self) -> bool:
+        """Whether a momentum is cycled."""
+
+    def total_steps(self, settings: CycleSettings) -> int:
+        """Length of a training in optimizer steps."""
+
+    def range_test(
+        self, settings: SweepSettings, on_step: Callable[[StepRecord], None], control: RunControl
+    ) -> RangeTestResult:
+        """Sweep it; everything is put back."""
+
+    def one_cycle(
+        self,
+        settings: CycleSettings,
+        on_step: Callable[[StepRecord], None],
+        on_epoch: Callable[[EpochRecord], None],
+        control: RunControl,
+    ) -> FitHistory:
+        """Train it."""
+
+
+@dataclass(frozen=True)
+class FoundTraining:
+    """What discovery, or the body of a ``for`` form, gave."""
+
+    found: Discovered
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What a person reads about it before it runs."""
+        return self.found.findings
+
+    @property
+    def num_groups(self) -> int:
+        """Number of param groups that take a peak learning rate of their own."""
+        return len(self.found.setup.optimizer.param_groups)
+
+    @property
+    def has_momentum(self) -> bool:
+        """Whether a momentum is cycled."""
+        return any(get_momentum(group) is not None for group in self.found.setup.optimizer.param_groups)
+
+    def total_steps(self, settings: CycleSettings) -> int:
+        """Length of a training in optimizer steps."""
+        return planned_steps(self.found.setup, epochs=settings.epochs, steps=settings.steps)
+
+    def range_test(
+        self, settings: SweepSettings, on_step: Callable[[StepRecord], None], control: RunControl
+    ) -> RangeTestResult:
+        """Sweep it; everything is put back."""
+        return range_test(self.found.setup, **asdict(settings), on_step=on_step, control=control)
+
+    def one_cycle(
+        self,
+        settings: CycleSettings,
+        on_step: Callable[[StepRecord], None],
+        on_epoch: Callable[[EpochRecord], None],
+        control: RunControl,
+    ) -> FitHistory:
+        """Train it."""
+        length = {"epochs": settings.epochs, "steps": settings.steps}
+        return fit_one_cycle(
+            self.found.setup,
+            **length,
+            max_lr=settings.max_lr,
+            **settings.shape(),
+            on_step=on_step,
+            on_epoch=on_epoch,
+            control=control,
+        )
+
+
+@dataclass(frozen=True)
+class CellTraining:
+    """A whole training cell: its own loops run, its optimizer's steps are intercepted."""
+
+    cell: WholeCell
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What a person reads about it before it runs."""
+        return self.cell.findings
+
+    # What the cell's optimizer looks like is known only once it runs: one peak for all of its groups.
+    num_groups = 1
+    has_momentum = True
+
+    def total_steps(self, settings: CycleSettings) -> int:
+        """Length of the training: `--steps`, else what the cell's loops say."""
+        return self.cell.planned_steps() if settings.steps is None else settings.steps
+
+    def range_test(
+        self, settings: SweepSettings, on_step: Callable[[StepRecord], None], control: RunControl
+    ) -> RangeTestResult:
+        """Sweep it; everything is put back that can be."""
+        return self.cell.range_test(settings, on_step=on_step, control=control)
+
+    def one_cycle(
+        self,
+        settings: CycleSettings,
+        on_step: Callable[[StepRecord], None],
+        on_epoch: Callable[[EpochRecord], None],
+        control: RunControl,
+    ) -> FitHistory:
+        """Train it; the cell knows its own epochs."""
+        del on_epoch
+        return self.cell.one_cycle(
+            max_lr=settings.max_lr[0],
+            steps=self.total_steps(settings),
+            **settings.shape(),
+            on_step=on_step,
+            control=control,
+        )
+
+
+def refuse_epochs(options: Any) -> None:
+    """A whole cell has epochs of its own: a number of them on the magic's line contradicts it."""
+    if getattr(options, "epochs", None) is not None:
+        raise SettingError(
+            f"EPOCHS={options.epochs}: a whole training cell counts its own epochs. Leave it out, or give --steps N."
+        )
