@@ -9,6 +9,7 @@ from lr_magic.notebook.discovery import questions
 from lr_magic.notebook.discovery.found_step import FoundStep, guessed, own
 from lr_magic.notebook.discovery.guess_step import Situation, guess_step
 from lr_magic.notebook.discovery.identity import optimized
+from lr_magic.notebook.discovery.index_guard import index_guard
 from lr_magic.notebook.discovery.loss_candidates import loss_candidates
 from lr_magic.notebook.discovery.own_step.choose import OwnSteps, follow_sources, try_own_steps
 from lr_magic.notebook.discovery.own_step.helpers import helpers
@@ -52,7 +53,8 @@ def find_step(
     refuse_live_iterator(parts.train, request.magic)
     model = parts.wiring.model
     modules = [model.value, *modules_used(followed)]
-    with restored(modules=modules, optimizers=[parts.optimizer], loaders=[parts.train.value]):
+    room = restored(modules=modules, optimizers=[parts.optimizer], loaders=[parts.train.value])
+    with room, index_guard(parts.device):
         model.value.train()
         batches = [move(batch, parts.device) for batch in draw_trial_batches(parts.train, request.magic)]
         if request.loss is None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lr_magic.notebook.discovery.batch_items import spelled
+from lr_magic.notebook.discovery.expressions import Expression
 from lr_magic.notebook.discovery.lookup import names_read
 from lr_magic.notebook.discovery.supervised_step import SupervisedStep
 
@@ -70,7 +71,7 @@ def guessed(guess: Guess, steps: OwnSteps, parts: Parts, metrics: Metrics | None
 
 def _words(guess: Guess, model: str, batch: object) -> str:
     call, loss, target = guess.inputs.spelled(model, batch), guess.valued.reading, guess.inputs.target
-    if loss.loss_fn is None:
+    if loss.loss_fn is None or isinstance(loss.loss_fn, Expression):
         return f"{call} → {loss.name}"
     return f"{call} → {loss.name}" + (f"(out, {spelled(target, batch)})" if target is not None else "")
 

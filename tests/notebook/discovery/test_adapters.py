@@ -306,7 +306,7 @@ class Announced:
         self.name, self.found = name, found
 
     def load(self):
-        return lambda notebook: self.found
+        return lambda _: self.found
 
 
 def test_adapters_of_others_are_asked(notebook, monkeypatch):

@@ -1,5 +1,7 @@
 """Notebooks that hold model, loader, criterion and optimizer in plain sight, with things around them that mislead."""
 
+# ruff: noqa: E501 - cells, as people write them
+
 from __future__ import annotations
 
 import torch
