@@ -8,7 +8,7 @@ from lr_magic.pure.divergence import DivergenceRule
 from lr_magic.pure.stop_reason import StopReason
 
 # Two falls above the lowest level: as far above the start as the start was above what has been reached.
-_FACTOR = 3.0
+_FACTOR = 5.0
 # One bad batch is skipped by a scaler or by the person's own step; a dead model yields nothing else any more.
 MOST_NON_FINITE = 3
 
@@ -16,19 +16,21 @@ MOST_NON_FINITE = 3
 class BlowUpWatch:
     """Watches the losses of a training.
 
-    A spike is three losses in a row that stand two falls above the lowest level reached, see `DivergenceRule`. It is
+    A spike is three of four losses that stand two falls above the lowest level reached, see `DivergenceRule`. It is
     reported once; the next one only after the loss has come down or the training was rolled back (`forget_spike`).
     """
 
     def __init__(self) -> None:
         self._rule = DivergenceRule(_FACTOR)
+        self._last = -math.inf
         self._num_non_finite = 0
         self._is_reported = False
 
     @property
     def is_calm(self) -> bool:
-        """Whether nothing bad has been seen lately."""
-        return self._num_non_finite == 0 and not self._is_reported
+        """Whether the last loss is a number, and not so high that it may be the first of a spike."""
+        threshold = self._rule.threshold
+        return self._num_non_finite == 0 and (threshold is None or self._last <= threshold)
 
     @property
     def is_dead(self) -> bool:
@@ -41,6 +43,7 @@ class BlowUpWatch:
             self._num_non_finite += 1
             return StopReason.NON_FINITE if self._num_non_finite == MOST_NON_FINITE else None
         self._num_non_finite = 0
+        self._last = loss
         has_diverged = self._rule.update(loss) is StopReason.DIVERGED
         is_new = has_diverged and not self._is_reported
         self._is_reported = has_diverged

@@ -6,6 +6,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lr_magic.pure.errors import SettingError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -37,6 +39,10 @@ class Anneal:
 
     steps: int | None = None
 
+    def __post_init__(self) -> None:
+        if self.steps is not None and self.steps < 1:
+            raise SettingError(f"Annealing needs at least 1 step; got {self.steps}.")
+
 
 @dataclass(frozen=True)
 class Extend:
@@ -53,6 +59,10 @@ class Extend:
     epochs: float = 1
     steps: int | None = None
 
+    def __post_init__(self) -> None:
+        if not self.epochs > 0 or (self.steps is not None and self.steps < 1):
+            raise SettingError(f"Extend by epochs above 0 or by at least 1 step; got {self.epochs} and {self.steps}.")
+
 
 @dataclass(frozen=True)
 class LowerPeak:
@@ -66,6 +76,10 @@ class LowerPeak:
 
     factor: float = 3.0
 
+    def __post_init__(self) -> None:
+        if not 1 < self.factor < float("inf"):
+            raise SettingError(f"The rates are divided by a factor above 1; got {self.factor:g}.")
+
 
 @dataclass(frozen=True)
 class RollBack:
@@ -78,6 +92,10 @@ class RollBack:
     """
 
     factor: float = 3.0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.factor < float("inf"):
+            raise SettingError(f"The rates are divided by a factor of at least 1; got {self.factor:g}.")
 
 
 Command = Stop | Pause | Resume | Anneal | Extend | LowerPeak | RollBack

@@ -62,7 +62,12 @@ def peak_lrs(max_lr: Any, num_groups: int) -> list[float]:
 
 
 def _from_slice(lrs: slice, num_groups: int) -> list[float]:
-    if lrs.start is not None:
+    if lrs.stop is None:
+        raise SettingError("A range of learning rates needs a high end: slice(high) or slice(low, high).")
+    # As in fastai, where slice(0, high) is slice(high), too.
+    if lrs.start:
         return spread(float(lrs.start), float(lrs.stop), num_groups)
     high = float(lrs.stop)
+    if not 0 < high < np.inf:
+        raise SettingError(f"max_lr must be finite and above 0; got {high:g}.")
     return [high / 10] * (num_groups - 1) + [high]

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # A copy is made at most this often, and so seldom that copying takes a fiftieth of the time.
 _LEAST_SECONDS = 0.5
 _COPY_SHARE = 0.02
+# Where a step takes long, so that a spike is seen before two copies have been made after it began.
+_FEWEST_STEPS = 5
 # A training that blows up at a hundredth of its rates blows up for another reason.
 _MOST_ROLL_BACKS = 4
 _FACTOR = RollBack().factor
@@ -47,7 +49,8 @@ class LastGood:
     def keep_up(self, num_made: int, *, is_calm: bool) -> None:
         """Keep the state after a step, if it is time for that and nothing bad has been seen."""
         begin = self._clock()
-        if begin < self._due or not is_calm:
+        steps_since = num_made - self._newest[0] if self._newest is not None else _FEWEST_STEPS
+        if begin < self._due or steps_since < _FEWEST_STEPS or not is_calm:
             return
         self._good = self._newest
         self._newest = num_made, TrainingState(self._setup)
