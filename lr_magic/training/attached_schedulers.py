@@ -11,15 +11,19 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 
-def schedulers_of(optimizer: Optimizer) -> list[Any]:
-    """Find the schedulers that hold an optimizer: the objects, or their attributes where only these are known.
+def schedulers_of(optimizers: list[Optimizer], *, is_stepped_by_us: bool) -> list[Any]:
+    """Find the schedulers that hold optimizers: the objects, or their attributes where only these are known.
 
-    Searching all objects of the process takes tens of milliseconds, so it is done only where a scheduler has left its
-    mark on the optimizer's `step`, as every scheduler of torch does.
+    Searching all objects of the process takes tens of milliseconds. Where only the engine itself makes the steps, it
+    is done only if a scheduler has left its mark on an optimizer's `step` (not all do: ReduceLROnPlateau does not).
+
+    Parameters
+    ----------
+    is_stepped_by_us
+        Nothing but the engine calls anything; False where a person's own code runs, which may step any scheduler.
     """
-    if not hasattr(getattr(optimizer, "step", None), "_wrapped_by_lr_sched"):
-        return []
-    return [holder for holder in gc.get_referrers(optimizer) if _is_scheduler(holder, optimizer)]
+    searched = [each for each in optimizers if not is_stepped_by_us or hasattr(each.step, "_wrapped_by_lr_sched")]
+    return [holder for each in searched for holder in gc.get_referrers(each) if _is_scheduler(holder, each)]
 
 
 def _is_scheduler(holder: object, optimizer: Optimizer) -> bool:

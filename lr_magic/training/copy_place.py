@@ -6,6 +6,7 @@ import torch
 
 # Share of the free device memory that copies may take; the run itself needs the rest.
 _DEVICE_SHARE = 0.5
+_HOST_KINDS = ("cpu", "meta")
 
 
 class CopyPlace:
@@ -24,7 +25,7 @@ class CopyPlace:
 
     def copy_of(self, data: torch.Tensor) -> torch.Tensor:
         """Copy the bytes of a tensor that is out of autograd's sight."""
-        if data.device.type in ("cpu", "meta"):
+        if data.device.type in _HOST_KINDS:
             return data.clone()
         num_bytes = data.numel() * data.element_size()
         if data.device not in self._room:

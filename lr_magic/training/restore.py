@@ -9,6 +9,7 @@ import torch
 
 from lr_magic.training.attached_schedulers import schedulers_of
 from lr_magic.training.copy_place import CopyPlace
+from lr_magic.training.frozen_guard import FrozenGuard
 from lr_magic.training.interrupts import InterruptGate, hold_interrupts_in
 from lr_magic.training.loader_state import LoaderState
 from lr_magic.training.object_state import ObjectWalk
@@ -47,8 +48,8 @@ def restored(
     modules, optimizers, loaders, scalers
         What the block may change. Frozen parameters are copied only once a gradient of theirs meets an optimizer step.
     schedulers
-        Learning rate schedulers attached to the optimizers; None looks for them where an optimizer shows that it has
-        or had one.
+        Learning rate schedulers attached to the optimizers; None looks for them, unless only the engine itself makes
+        the steps and no optimizer shows that it has or had one.
 
     Returns
     -------
@@ -59,7 +60,8 @@ def restored(
     if setup is not None:
         training = [setup.model, setup.optimizer, *([setup.scaler] if setup.scaler is not None else []), *training]
         loaders = [*(x for x in (setup.train_loader, setup.valid_loader) if x is not None), *loaders]
-    return Restored(training, list(loaders), schedulers)
+    is_stepped_by_us = setup is not None and setup.train_batch is None
+    return Restored(training, list(loaders), schedulers, is_stepped_by_us=is_stepped_by_us)
 
 
 class Restored:
@@ -73,17 +75,21 @@ class Restored:
         Loaders of batches.
     schedulers
         Schedulers, or None to look for them.
+    is_stepped_by_us
+        See `schedulers_of`.
     """
 
-    def __init__(self, training: list[Any], loaders: list[Any], schedulers: Iterable[Any] | None) -> None:
+    def __init__(
+        self, training: list[Any], loaders: list[Any], schedulers: Iterable[Any] | None, *, is_stepped_by_us: bool
+    ) -> None:
         self._training = training
-        self._optimizers: list[Optimizer] = [part for part in training if isinstance(part, torch.optim.Optimizer)]
         self._loaders = loaders
         self._schedulers = schedulers
+        self._is_stepped_by_us = is_stepped_by_us
         self._gate = InterruptGate()
         self._receipt = RestoreReceipt()
         self._tensors: dict[int, TensorState] = {}
-        self._uncopied: list[TensorState] = []
+        self._guard: FrozenGuard | None = None
         self._kept: list[Kept] = []
         self._loader_states: list[LoaderState] = []
 
@@ -121,8 +127,7 @@ class Restored:
         for part in (*self._training, *self._find_schedulers()):
             walk.add(part)
         self._kept = walk.kept
-        self._uncopied = [state for state in self._tensors.values() if not state.is_copied]
-        self._receipt.num_tensors = len(self._tensors) - len(self._uncopied)
+        self._receipt.num_tensors = sum(state.is_copied for state in self._tensors.values())
         self._receipt.parts = _parts_of(self._training)
         self._loader_states = [LoaderState(loader, self._keep_tensor) for loader in self._loaders]
 
@@ -134,7 +139,8 @@ class Restored:
     def _find_schedulers(self) -> Iterable[Any]:
         if self._schedulers is not None:
             return self._schedulers
-        return [scheduler for optimizer in self._optimizers for scheduler in schedulers_of(optimizer)]
+        optimizers = [part for part in self._training if isinstance(part, torch.optim.Optimizer)]
+        return schedulers_of(optimizers, is_stepped_by_us=self._is_stepped_by_us)
 
     def _set_aside(self) -> None:
         """Take off what a run is to make anew: gradients and worker processes."""
@@ -142,18 +148,15 @@ class Restored:
             state.set_grad_aside()
         for loader_state in self._loader_states:
             loader_state.set_aside()
-        if self._uncopied:
-            for optimizer in self._optimizers:
-                optimizer.register_step_pre_hook(self._copy_unfrozen)
-
-    def _copy_unfrozen(self, *_: object) -> None:
-        """Copy what was frozen at first and is about to be stepped now."""
-        for state in self._uncopied:
-            if state.tensor.is_leaf and state.tensor.grad is not None:
-                state.copy(self._place)
+        frozen = [state for state in self._tensors.values() if not state.is_copied and state.tensor.is_leaf]
+        if frozen:
+            self._guard = FrozenGuard(frozen, self._place)
+            self._guard.watch(self._training)
 
     def _put_back(self) -> None:
         """Put back part after part; one that fails is named and does not keep the others from theirs."""
+        if self._guard is not None:
+            self._guard.leave()
         states = list(self._tensors.values())
         with torch.no_grad(), torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001 - see `__enter__`
             not_back = [*self._not_back("loader", [state.put_back for state in self._loader_states])]
@@ -174,8 +177,8 @@ class Restored:
 
     def _forget(self) -> None:
         """Hold on to nothing once the run is over."""
-        self._tensors, self._kept, self._uncopied, self._loader_states = {}, [], [], []
-        self._training, self._optimizers, self._loaders, self._random = [], [], [], None
+        self._tensors, self._kept, self._guard, self._loader_states = {}, [], None, []
+        self._training, self._loaders, self._random = [], [], None
 
 
 hold_interrupts_in(Restored.__exit__.__code__)

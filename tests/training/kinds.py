@@ -151,6 +151,23 @@ def momentum_encoder():
     return small_setup(model=MomentumEncoder())
 
 
+class Teacher(nn.Module):
+    """A frozen copy that is written into, out of autograd's sight, in every forward pass."""
+
+    def __init__(self):
+        super().__init__()
+        self.student, self.teacher = nn.Linear(6, 2), nn.Linear(6, 2).requires_grad_(False)
+
+    def forward(self, x):
+        for s, t in zip(self.student.parameters(), self.teacher.parameters(), strict=True):
+            t.data.mul_(0.9).add_(0.1 * s.detach())
+        return self.student(x) + self.teacher(x)
+
+
+def teacher():
+    return small_setup(model=Teacher())
+
+
 def quantisation_aware():
     model = nn.Sequential(
         torch.ao.quantization.QuantStub(),
@@ -300,7 +317,7 @@ def own_step_that_owns_it():
 
 KINDS = [
     plain, sgd_momentum_warm, adamw_warm, sgd_without_momentum, rmsprop_adagrad_groups, capturable, amsgrad_foreach,
-    frozen, frozen_batch_norm, whole_model_in_eval, tied, bf16, parametrized, lazy, stateful, momentum_encoder,
+    frozen, frozen_batch_norm, whole_model_in_eval, tied, bf16, parametrized, lazy, stateful, momentum_encoder, teacher,
     quantisation_aware, hooked, scheduled, with_scaler, clipped_and_accumulated, compiled, data_parallel,
     with_generator, own_sampler, stream, list_of_batches, dict_batches, own_step, own_step_that_unfreezes,
     own_step_that_owns_it,
