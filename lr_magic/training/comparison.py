@@ -12,7 +12,8 @@ from lr_magic.pure.stop_reason import StopReason
 from lr_magic.training.endings import attach_result, reason_of
 from lr_magic.training.one_cycle import fit_one_cycle
 from lr_magic.training.param_groups import SweptRates
-from lr_magic.training.restore import RestoreReceipt, restored
+from lr_magic.training.restore import restored
+from lr_magic.training.restore_receipt import RestoreReceipt
 from lr_magic.training.setup import refuse_misplaced_model
 from lr_magic.training.trial_watch import OnTrialStep, TrialWatch, tail_mean
 from lr_magic.training.validation import validate
