@@ -19,7 +19,12 @@ def fingerprint(setup):
         "modules": [
             (id(m), type(m), m.training, tuple(m._forward_hooks), tuple(m._forward_pre_hooks)) for m in model.modules()
         ],
-        "attributes": [tuple(sorted(vars(m))) for m in model.modules()],
+        "attributes": [{name: plain_attribute(value) for name, value in vars(m).items()} for m in model.modules()],
+        "schedulers": [plain(each.state_dict()) for each in schedulers_of(model)],
+        "loader": {name: plain_attribute(value) for name, value in vars(loader).items()}
+        if hasattr(loader, "__dict__")
+        else {},
+        "dataset": {name: plain_attribute(value) for name, value in vars(getattr(loader, "dataset", object)).items()},
         "groups": [
             (id(g), {k: plain(v) for k, v in g.items() if k != "params"}, list(map(id, g["params"])))
             for g in optimizer.param_groups
@@ -54,6 +59,26 @@ def bytes_of(tensor):
 def _bytes(tensor):
     # A copy: NumPy makes the memory it looks at unresizable, which observers of quantisation do not survive.
     return tensor.detach().clone().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+
+
+def plain_attribute(value):
+    """Numbers, short lists and random sources by value, everything else by its kind."""
+    if isinstance(value, np.ndarray):
+        return value.tobytes()
+    if isinstance(value, torch.Tensor):
+        return bytes_of(value)
+    if isinstance(value, (torch.Generator, np.random.RandomState)):
+        return repr(value.get_state())
+    if isinstance(value, np.random.Generator):
+        return repr(value.bit_generator.state)
+    if isinstance(value, (int, float, str)):
+        return value
+    return (type(value), tuple(map(id, value))) if isinstance(value, (list, dict)) else type(value)
+
+
+def schedulers_of(model):
+    find = getattr(model, "scheduler_of_the_notebook", None)
+    return [] if find is None else [find()]
 
 
 def plain(value):

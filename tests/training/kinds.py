@@ -113,13 +113,14 @@ class Stateful(nn.Module):
         self.layer = nn.Linear(6, 2)
         self.register_buffer("seen", torch.zeros(2), persistent=False)
         self.memory = torch.zeros(2)
-        self.calls, self.log, self.cache = 0, [], {}
+        self.calls, self.log, self.cache, self.counts = 0, [], {}, np.zeros(3)
         self.numpy_generator = np.random.default_rng(3)
         self.torch_generator = torch.Generator().manual_seed(3)
 
     def forward(self, x):
         self.calls += 1
         self.log.append(self.calls)
+        self.counts += 1
         self.cache[self.calls] = x
         noise = random.random() + np.random.rand() + self.numpy_generator.random()
         out = self.layer(x + 0.01 * noise + 0.01 * torch.randn(x.shape, generator=self.torch_generator))
@@ -127,6 +128,15 @@ class Stateful(nn.Module):
         self.memory += 1
         self.last = out
         return out
+
+
+def stateful_warm():
+    """A model with lists that are not empty any more."""
+    return warm(stateful())
+
+
+def adamw_fresh():
+    return small_setup()
 
 
 def stateful():
@@ -315,10 +325,26 @@ def own_step_that_owns_it():
     return replace(setup, train_batch=OwnStep(setup.compute_loss, setup.model), owns_step=True)
 
 
+class SchedulingStep(OwnStep):
+    """Steps a scheduler that leaves no mark on the optimizer."""
+
+    def __call__(self, batch, update):
+        outcome = super().__call__(batch, update)
+        self.model.scheduler_of_the_notebook().step(outcome.loss.detach())
+        return outcome
+
+
+def own_step_that_schedules():
+    setup = small_setup()
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(setup.optimizer)
+    setup.model.scheduler_of_the_notebook = lambda: scheduler
+    return replace(setup, train_batch=SchedulingStep(setup.compute_loss, setup.model))
+
+
 KINDS = [
     plain, sgd_momentum_warm, adamw_warm, sgd_without_momentum, rmsprop_adagrad_groups, capturable, amsgrad_foreach,
     frozen, frozen_batch_norm, whole_model_in_eval, tied, bf16, parametrized, lazy, stateful, momentum_encoder, teacher,
     quantisation_aware, hooked, scheduled, with_scaler, clipped_and_accumulated, compiled, data_parallel,
     with_generator, own_sampler, stream, list_of_batches, dict_batches, own_step, own_step_that_unfreezes,
-    own_step_that_owns_it,
+    own_step_that_owns_it, own_step_that_schedules, stateful_warm,
 ]  # fmt: skip
