@@ -32,7 +32,7 @@ def fingerprint(setup):
         "optimizer_state": [(id(p), {k: plain(v) for k, v in s.items()}) for p, s in optimizer.state.items()],
         "optimizer_attributes": {k: id(v) for k, v in vars(optimizer).items()},
         "step_hooks": (list(optimizer._optimizer_step_pre_hooks), list(optimizer._optimizer_step_post_hooks)),
-        "rng": (random.getstate(), plain_numpy(np.random.get_state()), bytes_of(torch.get_rng_state())),
+        "rng": (random.getstate(), plain_numpy(np.random.get_state()), bytes_of(torch.get_rng_state())),  # noqa: NPY002
         "generator": generator_of(loader),
         "scaler": None if setup.scaler is None else plain(setup.scaler.state_dict()),
     }
@@ -105,5 +105,5 @@ def trained(setup):
     return {
         "state": {name: bytes_of(tensor) for name, tensor in setup.model.state_dict().items()},
         "optimizer": plain(setup.optimizer.state_dict()),
-        "rng": (random.getstate(), plain_numpy(np.random.get_state()), bytes_of(torch.get_rng_state())),
+        "rng": (random.getstate(), plain_numpy(np.random.get_state()), bytes_of(torch.get_rng_state())),  # noqa: NPY002
     }

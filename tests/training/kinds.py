@@ -122,7 +122,7 @@ class Stateful(nn.Module):
         self.log.append(self.calls)
         self.counts += 1
         self.cache[self.calls] = x
-        noise = random.random() + np.random.rand() + self.numpy_generator.random()
+        noise = random.random() + np.random.rand() + self.numpy_generator.random()  # noqa: NPY002
         out = self.layer(x + 0.01 * noise + 0.01 * torch.randn(x.shape, generator=self.torch_generator))
         self.seen += out.detach().mean(0)
         self.memory += 1
@@ -260,7 +260,7 @@ class Stream(IterableDataset):
     def __iter__(self):
         for x, y in small_data(40):
             self.position += 1
-            yield x + 0.01 * np.random.rand(), y
+            yield x + 0.01 * np.random.rand(), y  # noqa: NPY002
 
 
 def stream():

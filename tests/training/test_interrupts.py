@@ -22,7 +22,7 @@ def test_an_open_gate_lets_an_interrupt_pass():
 
 def test_a_shut_gate_holds_one_interrupt_until_it_opens():
     reached = []
-    with pytest.raises(KeyboardInterrupt), InterruptGate() as gate:
+    with pytest.raises(KeyboardInterrupt), InterruptGate() as gate:  # noqa: PT012
         gate.shut()
         interrupt()
         reached.append("after the first")
@@ -32,11 +32,11 @@ def test_a_shut_gate_holds_one_interrupt_until_it_opens():
 
 
 def test_a_second_interrupt_passes_a_shut_gate_but_not_a_locked_one():
-    with pytest.raises(KeyboardInterrupt), InterruptGate() as gate:
+    with pytest.raises(KeyboardInterrupt), InterruptGate() as gate:  # noqa: PT012
         gate.lock()
         for _ in range(5):
             interrupt()
-    with pytest.raises(KeyboardInterrupt), InterruptGate() as gate:
+    with pytest.raises(KeyboardInterrupt), InterruptGate() as gate:  # noqa: PT012
         gate.shut()
         interrupt()
         interrupt()
@@ -101,7 +101,7 @@ def test_an_interrupt_while_the_state_is_taken_waits(monkeypatch):
 def test_two_interrupts_one_after_the_other_do_not_break_the_restore():
     setup = small_setup()
     before = fingerprint(setup)
-    with pytest.raises(KeyboardInterrupt), restored(setup):
+    with pytest.raises(KeyboardInterrupt), restored(setup):  # noqa: PT012
         setup.model[0].weight.data.zero_()
         try:
             interrupt()

@@ -16,7 +16,7 @@ class CountingLoss(torch.Tensor):
     """Stands in for a loss on an accelerator: counts every call that would wait for the device."""
 
     waits = 0
-    _WAITING = {"item", "tolist", "__float__", "__bool__", "__int__", "cpu", "numpy", "__index__"}
+    _WAITING = {"item", "tolist", "__float__", "__bool__", "__int__", "cpu", "numpy", "__index__"}  # noqa: RUF012
 
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None):
@@ -36,7 +36,7 @@ def counting(setup):
     return with_losses(setup, lambda loss: loss.as_subclass(CountingLoss), at=0)
 
 
-def test_no_step_waits_for_its_own_loss(late):
+def test_no_step_waits_for_its_own_loss(late):  # noqa: ARG001
     range_test(counting(small_setup()), num_steps=200, stop_when_diverged=False, end_lr=1e-3)
     # 200 losses come in six groups of 32 and a rest.
     assert CountingLoss.waits <= 7
@@ -49,7 +49,7 @@ def test_a_bare_loop_is_seen_to_wait():
     assert CountingLoss.waits >= len(setup.train_loader)
 
 
-def test_late_losses_give_the_same_curve_and_the_same_end(late, monkeypatch):
+def test_late_losses_give_the_same_curve_and_the_same_end(late, monkeypatch):  # noqa: ARG001
     late_result = range_test(small_setup(lr=0.1, optimizer=torch.optim.SGD), end_lr=1e4)
     monkeypatch.setattr(sweep, "fetcher_for", fetcher_for)
     torch.manual_seed(0)
@@ -58,7 +58,7 @@ def test_late_losses_give_the_same_curve_and_the_same_end(late, monkeypatch):
     assert late_result.stop_reason is result.stop_reason
 
 
-def test_a_nan_that_is_read_late_ends_the_curve_at_its_own_step(late):
+def test_a_nan_that_is_read_late_ends_the_curve_at_its_own_step(late):  # noqa: ARG001
     result = range_test(with_losses(small_setup(), lambda loss: loss * float("nan")), num_steps=100)
     assert result.stop_reason is StopReason.NON_FINITE
     assert len(result.losses) == 11

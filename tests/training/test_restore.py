@@ -40,7 +40,7 @@ def test_what_could_not_be_put_back_is_named_and_warned_of():
     frozen_layer, head = nn.Linear(2, 2).requires_grad_(False), nn.Linear(2, 2)
     optimizer = torch.optim.SGD(head.parameters(), lr=0.1)
     model = nn.Sequential(frozen_layer, head)
-    with pytest.warns(RuntimeWarning, match="NOT as before: 1 tensor"):
+    with pytest.warns(RuntimeWarning, match="NOT as before: 1 tensor"):  # noqa: PT031, SIM117
         with restored(modules=[model], optimizers=[optimizer]) as receipt:
             for _ in range(3):
                 optimizer.step()
@@ -56,7 +56,7 @@ def test_a_part_that_fails_does_not_keep_the_others_from_being_restored():
     model = small_model()
     model.generator = Broken(1)
     before = bytes_of(model[0].weight)
-    with pytest.warns(RuntimeWarning, match="1 object"), restored(modules=[model]):
+    with pytest.warns(RuntimeWarning, match="1 object"), restored(modules=[model]):  # noqa: PT031
         model.generator.random()
         model[0].weight.data.zero_()
     assert bytes_of(model[0].weight) == before
@@ -104,7 +104,7 @@ def test_a_graph_from_before_still_goes_through_backward():
     [
         lambda o: torch.optim.lr_scheduler.OneCycleLR(o, 1e-2, total_steps=100),
         lambda o: torch.optim.lr_scheduler.StepLR(o, 3),
-        lambda o: torch.optim.lr_scheduler.ReduceLROnPlateau(o),
+        lambda o: torch.optim.lr_scheduler.ReduceLROnPlateau(o),  # noqa: PLW0108
         lambda o: torch.optim.lr_scheduler.SequentialLR(
             o, [torch.optim.lr_scheduler.LinearLR(o), torch.optim.lr_scheduler.CosineAnnealingLR(o, 9)], [4]
         ),
@@ -160,7 +160,7 @@ def test_every_random_source_goes_on_where_it_was():
 
     def draw():
         return (
-            random.random(), np.random.rand(), torch.rand(1).item(), torch.rand(1, generator=generators[0]).item(),
+            random.random(), np.random.rand(), torch.rand(1).item(), torch.rand(1, generator=generators[0]).item(),  # noqa: NPY002
             generators[1].random(), generators[2].random(), generators[3].rand(),
         )  # fmt: skip
 

@@ -39,7 +39,7 @@ def test_it_runs_in_eval_mode_without_gradients_and_leaves_every_flag():
 
 def test_the_flags_come_back_after_an_error():
     setup = setup_with(torch.utils.data.DataLoader(small_data(20), 10))
-    broken = replace(setup, compute_loss=lambda batch: 1 / 0)
+    broken = replace(setup, compute_loss=lambda batch: 1 / 0)  # noqa: ARG005
     with pytest.raises(ZeroDivisionError):
         validate(broken)
     assert all(module.training for module in setup.model.modules())
