@@ -34,6 +34,8 @@ class BackwardCall:
     def losses(self) -> list[torch.Tensor]:
         """The losses as numbers: 0-d, off the graph; one with a gradient of its own counts by it."""
         weights = self._arguments[0] if self._arguments else self._options.get("grad_tensors")
+        if weights is None and len(self.tensors) == 1:
+            return [_as_number(self.tensors[0], None)]
         weights = [weights] if weights is None or isinstance(weights, torch.Tensor) else list(weights)
         padded = [*weights, *([None] * len(self.tensors))]
         return [_as_number(tensor, weight) for tensor, weight in zip(self.tensors, padded, strict=False)]
@@ -44,8 +46,10 @@ class BackwardCall:
 
 
 def _as_number(tensor: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
-    # a framework's own tensor class (fastai's) would follow the loss into every sum
-    loss = tensor.detach().as_subclass(torch.Tensor)
+    loss = tensor.detach()
+    if type(loss) is not torch.Tensor:
+        # a framework's own tensor class (fastai's) would follow the loss into every sum
+        loss = loss.as_subclass(torch.Tensor)
     if weight is not None:
         return (loss * weight).sum()
     return loss if loss.ndim == 0 else loss.sum()
