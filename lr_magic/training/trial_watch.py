@@ -55,7 +55,7 @@ class TrialWatch(RunControl):
             self._on_step(self._lr, record)
 
     def _is_lost(self) -> bool:
-        """Whether, in the second half, the loss has fallen less than a quarter as far as the rival's by the same step."""
+        """Whether, in the second half, the loss has fallen less than a quarter as far as the rival's has by then."""
         num_seen = len(self.losses)
         if self._rival is None or num_seen < max(10, _JUDGED_FROM * self._steps):
             return False
