@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _FEWEST_LOSSES = 8
-# In decades of the learning rate: standard deviation of the kernel, step of the grid, end of a sweep.
+# In decades of the rate: standard deviation of the kernel, step of the grid, end of a sweep.
 _BANDWIDTH, _GRID_STEP, _LAST_STRETCH = 0.2, 0.02, 0.3
 
 
@@ -90,7 +90,7 @@ class Curve:
         first, soon, later = (float(np.median(part)) for part in np.split(self.losses[:11], [1, 6]))
         jump = soon - first
         is_thrown = jump > max(6 * self.noise, 0.5 * self.fall, 3 * (later - soon))
-        return is_thrown and float(self.level.min()) > first - 0.1 * jump
+        return is_thrown and bool(self.level.min() > first - 0.1 * jump)
 
     @property
     def points_per_decade(self) -> float:
@@ -108,7 +108,7 @@ class Curve:
     @property
     def ends_in_its_fall(self) -> bool:
         """Whether the sweep ends just after its fall began, where it is steepest: its lowest point is not known."""
-        return self.grid[-1] - self.steepest_at < _LAST_STRETCH and self.grid[-1] - self.fallen_at(0.1) < 1.0
+        return bool(self.grid[-1] - self.steepest_at < _LAST_STRETCH and self.grid[-1] - self.fallen_at(0.1) < 1.0)
 
     @cached_property
     def worse_from(self) -> float:
