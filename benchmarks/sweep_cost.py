@@ -2,7 +2,9 @@
 
 ``python -m benchmarks.sweep_cost`` writes the section *engine* of RESULTS.md. Everything runs in one process and in
 turns (round after round, each round in another order), so that what else the machine does hits all alike; a figure is
-the median over the rounds of the ratio to the bare loop of the same round. Memory is measured in processes of its own.
+the median over the rounds of the ratio to the bare loop of the same round. The seconds are those of the processor, on
+one thread: on an idle machine they are the seconds of the clock, on a shared one they leave out what others took. Memory
+is measured in processes of its own.
 """
 
 from __future__ import annotations
@@ -154,8 +156,8 @@ def main() -> None:
         return
     text = f"""## The engine
 
-{machine()}; {_versions()}. Medians of {options.rounds} rounds in turns ({3 * options.rounds} for the MLP), no view,
-restore included. `python -m benchmarks.sweep_cost`.
+{machine()}; {_versions()}. Processor seconds, medians of {options.rounds} rounds in turns ({3 * options.rounds} for the MLP), no
+view, restore included. `python -m benchmarks.sweep_cost`.
 
 A sweep of {NUM_STEPS} steps / the bare loop:
 

@@ -74,9 +74,9 @@ class CharacterTransformer(nn.Module):
 def transformer() -> Workload:
     generator = torch.Generator().manual_seed(0)
     data = TensorDataset(
-        torch.randint(96, (512, 32), generator=generator), torch.randint(96, (512,), generator=generator)
+        torch.randint(96, (256, 32), generator=generator), torch.randint(96, (256,), generator=generator)
     )
-    return Workload("transformer", CharacterTransformer, data, 8)
+    return Workload("transformer", CharacterTransformer, data, 4)
 
 
 def bare_sweep(

@@ -7,17 +7,16 @@ from pathlib import Path
 
 from benchmarks.regret.evaluate import interval_quality, spreads, table
 from benchmarks.regret.store import TaskData, nine_tasks, own_tasks, tasks_of_folder
-
-RESULTS = Path(__file__).parents[1] / "RESULTS.md"
-BEGIN, END = "<!-- regret:begin -->", "<!-- regret:end -->"
+from benchmarks.regret.tasks import all_tasks
+from benchmarks.results_page import write_section
 
 INTRODUCTION = """## How good is the number?
 
 Truth: final validation loss of one-cycle trainings over a third-decade grid of peak rates, two or three seeds each.
 Normalised regret of a rate: (its loss - best loss) / (untrained loss - best loss), losses between grid points
-interpolated in log-log, clipped to 0..1. Each answer comes from one sweep (100 steps, 1e-7 to 10) and counts for itself;
-a task's regret is the mean over its sweeps that gave an answer, and *no answer* is the share of sweeps that gave none.
-The last column is a Wilcoxon test over the tasks against the default rule."""
+interpolated in log-log, clipped to 0..1. Each answer comes from one sweep (100 steps, 1e-7 to 10) and counts for
+itself; a task's regret is the mean over its sweeps that gave an answer, and *no answer* is the share of sweeps that
+gave none. The last column is a Wilcoxon test over the tasks against the default rule."""
 
 
 def is_tuned_on(task: TaskData) -> bool:
@@ -26,8 +25,6 @@ def is_tuned_on(task: TaskData) -> bool:
 
 
 def is_trained_already(task: TaskData) -> bool:
-    from benchmarks.regret.tasks import all_tasks
-
     return {known.name: known.start for known in all_tasks()}[task.name] == "part_trained"
 
 
@@ -50,25 +47,17 @@ def report(folder: Path | None = None) -> str:
     for title, tasks in groups:
         parts += [f"### {title}", "", *table(tasks, 1.0), ""]
     for length, words in ((0.25, "A quarter of the length"), (4.0, "Four times the length")):
-        parts += [f"### {words}: {len(held_out)} generated tasks, none tuned on", "", *table(held_out, length), ""]
+        known = [task for task in held_out if length in task.truths]
+        parts += [f"### {words}: {len(known)} generated tasks, none tuned on", "", *table(known, length), ""]
     parts += [f"### {len(trained)} models trained for a while before", "", *table(trained, 1.0), ""]
     parts += ["### How far the default answer scatters (generated tasks)", "", *spreads(own), ""]
     parts += [interval_quality(held_out), ""]
     return "\n".join(parts)
 
 
-def write_section(text: str, path: Path = RESULTS) -> None:
-    """Replace the marked section of a file, or add it at the end; create the file if it is missing."""
-    content = path.read_text() if path.exists() else "# Results\n\n"
-    if BEGIN in content:
-        before, _, rest = content.partition(BEGIN)
-        content = before + rest.partition(END)[2].lstrip("\n")
-    path.write_text(content.rstrip("\n") + f"\n\n{BEGIN}\n{text}\n{END}\n")
-
-
 def main() -> None:
     text = report(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
-    write_section(text)
+    write_section("regret", text)
     print(text)
 
 

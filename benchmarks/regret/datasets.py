@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
+import ast
+import asyncio.events
+import datetime as dt
+import decimal
+import email.message
 import inspect
+import logging
+import tarfile
 from dataclasses import dataclass
 from functools import cache
+from pydoc_data import topics
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -99,8 +108,6 @@ def autoencoder(_name: str, seed: int) -> Data:
 
 @cache
 def _characters() -> tuple[np.ndarray, int]:
-    from pydoc_data import topics
-
     text = "".join(topics.topics.values())[:150_000]
     letters, codes = np.unique(list(text), return_inverse=True)
     return codes.astype(np.int64), len(letters)
@@ -125,17 +132,8 @@ def ratings(name: str, seed: int) -> Data:
 
 
 def words(_name: str, seed: int) -> Data:
-    """Sixty-word windows of the source of modules of the standard library; which module is it?"""
-    import argparse
-    import ast
-    import asyncio.events
-    import datetime
-    import decimal
-    import email.message
-    import logging
-    import tarfile
-
-    modules = (argparse, ast, asyncio.events, datetime, decimal, email.message, logging, tarfile)
+    """Windows of twenty words of the source of a module of the standard library; the target is which module."""
+    modules = (argparse, ast, asyncio.events, dt, decimal, email.message, logging, tarfile)
     rng = np.random.default_rng(seed)
     x, y = [], []
     for label, module in enumerate(modules):

@@ -39,10 +39,11 @@ def table(tasks: list[TaskData], length: float) -> list[str]:
     found = suggesters(has_peers=bool(tasks[0].peers) and length == 1.0)
     given = {name: answers(tasks, suggester, length) for name, suggester in found.items()}
     by_task = {name: regrets(tasks, lrs, length) for name, lrs in given.items()}
-    rows = []
-    for name in sorted(by_task, key=lambda name: float(np.nanmean(by_task[name]))):
-        rows.append(_row(name, tasks, given[name], by_task, length))
-    head = "| suggester | mean regret | median | worst task | within 10 % or 2 sd | no answer | p (paired, vs default) |"
+    order = sorted(by_task, key=lambda name: float(np.nanmean(by_task[name])))
+    rows = [_row(name, tasks, given[name], by_task, length) for name in order]
+    head = (
+        "| suggester | mean regret | median | worst task | within 10 % or 2 sd | no answer | p (paired, vs default) |"
+    )
     return [head, "|---|---|---|---|---|---|---|", *rows]
 
 

@@ -55,7 +55,8 @@ class Workbench:
         has_new_head = self.task.start == "new_head"
         labels = (data.train_y * 3 + 1) % data.num_out if has_new_head else data.train_y
         before = Data(data.train_x, labels, data.valid_x, data.valid_y, data.num_out)
-        runs = Runs(self.model, [fresh], [seed + 77], before, self.task.batch_size, Optimizer("adam"))
+        size, optimizer = self.task.batch_size, Optimizer("adam")
+        runs = Runs(self.model, [fresh], [seed + 77], data=before, batch_size=size, optimizer=optimizer)
         num_steps = 200 if has_new_head else 60
         for _ in range(num_steps):
             runs.step(torch.tensor([3e-3]))
@@ -65,9 +66,10 @@ class Workbench:
         return trained
 
     def runs(self, seeds: list[int]) -> Runs:
+        """Begin runs side by side, one per seed."""
         optimizer = Optimizer(self.task.optimizer, self.task.weight_decay)
         starts = [self.starts[seed] for seed in seeds]
-        return Runs(self.model, starts, seeds, self.data, self.task.batch_size, optimizer)
+        return Runs(self.model, starts, seeds, data=self.data, batch_size=self.task.batch_size, optimizer=optimizer)
 
     def one_cycles(self, grid: np.ndarray, num_steps: int, num_seeds: int) -> dict[str, np.ndarray]:
         """Losses of a one-cycle training at each rate of the grid: (rates, seeds) arrays, NaN where it diverged."""

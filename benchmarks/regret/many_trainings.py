@@ -34,10 +34,12 @@ class Optimizer:
 
     @property
     def has_momentum(self) -> bool:
+        """Whether there is a momentum to cycle."""
         return self.kind != "sgd"
 
     @torch.no_grad()
     def step(self, parameters: Parameters, grads: Parameters, lrs: torch.Tensor, momentum: float = 0.9) -> None:
+        """Update every run in place, each by its own rate."""
         self.num_steps += 1
         for name, value in parameters.items():
             lr = lrs.reshape(-1, *[1] * (value.dim() - 1))
@@ -70,9 +72,15 @@ class Runs:
     """
 
     def __init__(
-        self, model: nn.Module, initial: list[Parameters], orders: list[int], data: Data, batch_size: int,
+        self,
+        model: nn.Module,
+        initial: list[Parameters],
+        orders: list[int],
+        *,
+        data: Data,
+        batch_size: int,
         optimizer: Optimizer,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.model, self.data, self.batch_size, self.optimizer = model, data, batch_size, optimizer
         self.parameters = {name: torch.stack([start[name] for start in initial]) for name in initial[0]}
         self.streams = {order: self._stream(order) for order in set(orders)}
@@ -89,6 +97,7 @@ class Runs:
         return loss_of(functional_call(self.model, parameters, (x,)), y)
 
     def next_batches(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Draw the next batch of each run."""
         drawn = {order: next(stream) for order, stream in self.streams.items()}
         drawn = {order: index if len(index) == self.batch_size else next(self.streams[order])
                  for order, index in drawn.items()}  # fmt: skip
@@ -107,5 +116,6 @@ class Runs:
 
     @torch.no_grad()
     def valid_losses(self) -> torch.Tensor:
+        """Compute each run's loss on all validation data."""
         value = vmap(self._loss, in_dims=(0, None, None), chunk_size=16)
         return value(self.parameters, self.data.valid_x, self.data.valid_y)

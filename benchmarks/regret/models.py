@@ -45,6 +45,7 @@ class Cnn(nn.Module):
         self.head = nn.Linear(2 * width * 4, num_out)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the outputs for a batch."""
         x = functional.relu(self.norm1(self.first(x)))
         x = functional.relu(self.norm2(self.second(x)))
         return self.head(x.reshape(x.shape[0], -1, 2, 2, 2, 2).mean((3, 5)).reshape(x.shape[0], -1))
@@ -66,6 +67,7 @@ class Recurrent(nn.Module):
         self.head = nn.Linear(width, num_letters)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the outputs for a batch."""
         inputs = self.from_input(self.embedding(x)).unbind(1)
         state = memory = torch.zeros_like(inputs[0][:, : self.width])
         states = []
@@ -100,6 +102,7 @@ class Transformer(nn.Module):
         self.head = nn.Linear(width, num_letters)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the outputs for a batch."""
         hidden = self.letters(x) + self.places
         for block in self.blocks:
             hidden = block(hidden)
@@ -115,6 +118,7 @@ class _Block(nn.Module):
         self.up, self.down = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the outputs for a batch."""
         batch, length, width = x.shape
         q, k, v = (
             part.reshape(batch, length, self.num_heads, -1).transpose(1, 2)
@@ -139,6 +143,7 @@ class Factors(nn.Module):
         self.mean = nn.Parameter(torch.zeros(1))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the outputs for a batch."""
         user, item = x[:, 0], x[:, 1]
         product = (self.users(user) * self.items(item)).sum(1, keepdim=True)
         return product + self.user_bias(user) + self.item_bias(item) + self.mean
@@ -153,6 +158,7 @@ class Bag(nn.Module):
         self.head = Mlp(width, (32,), num_out)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the outputs for a batch."""
         return self.head(self.embedding(x).mean(1))
 
 

@@ -29,8 +29,9 @@ def _compact(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def _rounded(values: np.ndarray) -> np.ndarray:
-    bits = values.astype(np.float32).view(np.uint32)
-    return ((bits + 0x400) & np.uint32(0xFFFFF800)).view(np.float32)
+    single = values.astype(np.float32)
+    rounded = ((single.view(np.uint32) + 0x400) & np.uint32(0xFFFFF800)).view(np.float32)
+    return np.where(np.isfinite(single), rounded, np.float32(np.nan))
 
 
 if __name__ == "__main__":

@@ -42,10 +42,12 @@ class TaskData:
 
     @property
     def is_adam(self) -> bool:
+        """Whether the optimizer is of the Adam kind."""
         return "adam" in self.optimizer
 
     @property
     def family(self) -> str:
+        """Kind of problem."""
         return self.name.split("-")[0]
 
 
@@ -83,8 +85,7 @@ def own_tasks(path: Path = OWN) -> list[TaskData]:
 def nine_tasks(path: Path = NINE) -> list[TaskData]:
     """Return the nine classic tasks, trained by plain torch loops, with the peers' own answers."""
     return [
-        _unpacked(arrays, name, name.rsplit("_", 1)[1], int(arrays["steps"]))
-        for name, arrays in _grouped(path).items()
+        _unpacked(arrays, name, name.rsplit("_", 1)[1], int(arrays["steps"])) for name, arrays in _grouped(path).items()
     ]
 
 

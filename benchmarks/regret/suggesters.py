@@ -1,4 +1,4 @@
-"""Everything that is compared: our rules, a constant, a peer's rule on our sweeps, and a comparison of trial trainings."""
+"""Everything that is compared: rules, constants, a peer's rule on our sweeps, and trial trainings."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmarks.regret.store import PEERS
 from lr_magic.pure.comparison_result import ComparisonResult, Trial, next_lr
 from lr_magic.pure.curve import Curve, read_points
 from lr_magic.pure.errors import NoSuggestionError
@@ -100,8 +101,6 @@ def _trial_loss(task: TaskData, number: int, length: float, lr: float) -> float:
 
 def suggesters(*, has_peers: bool) -> dict[str, Suggester]:
     """Return everything that is compared, by the name in the table."""
-    from benchmarks.regret.store import PEERS
-
     ours = by_rule("bottom")
     found: dict[str, Suggester] = {
         "**lr_magic `bottom`** (default)": ours,

@@ -26,10 +26,12 @@ class Task:
 
     @property
     def is_adam(self) -> bool:
+        """Whether the optimizer is of the Adam kind."""
         return self.optimizer.startswith("adam")
 
     @property
     def family(self) -> str:
+        """Kind of problem."""
         return self.name.split("-")[0]
 
     @property

@@ -38,6 +38,15 @@ _SWEEP_ARGUMENTS = (
     *_SETUP_ARGUMENTS,
 )
 
+_SESSION_ARGUMENTS = (
+    argument("--weight-decay", metavar="X", help="Weight decay of this training, in place of the groups' own."),
+    argument("--resume", action="store_true", help="Go on where the last training was interrupted or stopped."),
+    argument("--checkpoint", metavar="PATH", help="File to write the training to, and to resume it from."),
+    argument("--restore-best", action="store_true", help="End with the weights of the best epoch."),
+    argument("--roll-back", action="store_true", help="When the loss blows up: back to the last good point, lower."),
+    argument("--dry-run", action="store_true", help="Show rates, momenta, steps and time; train nothing."),
+)
+
 _CYCLE_ARGUMENTS = (
     argument("epochs", nargs="?", help="Number of epochs, > 0; default 1."),
     argument("--steps", metavar="N", help="Number of optimizer steps instead of epochs, >= 1."),
@@ -50,6 +59,7 @@ _CYCLE_ARGUMENTS = (
     argument("--valid", metavar="NAME", help="Validation loader; default: the one that is found."),
     argument("--metric", metavar="EXPR", action="append", help="'accuracy' or a function(output, target); repeatable."),
     argument("--model", metavar="NAME", help="Model: a name or an expression of the notebook."),
+    *_SESSION_ARGUMENTS,
     *_SETUP_ARGUMENTS,
 )  # fmt: skip
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from lr_magic.notebook.session_settings import SessionSettings, session_settings
 from lr_magic.notebook.values import evaluate, real_number, whole_number
 from lr_magic.pure.errors import SettingError
-from lr_magic.pure.peak_lrs import peak_lrs
 from lr_magic.pure.range_test_result import RangeTestResult
 from lr_magic.pure.schedules import OneCycle
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _RANGE = re.compile(r"^([^:\[\](){}]+):([^:\[\](){}]+)$")
 
@@ -25,13 +25,15 @@ class CycleSettings:
 
     epochs: int | None
     steps: int | None
-    max_lr: list[float]
+    max_lr: Any
+    highest_lr: float
     pct_start: float
     div_factor: float
     final_div_factor: float
     base_momentum: float
     max_momentum: float
     origin_of_max_lr: str
+    session: SessionSettings = field(default_factory=SessionSettings)
 
     def shape(self) -> dict[str, float]:
         """What shapes the cycle besides its peak and its length."""
@@ -41,7 +43,7 @@ class CycleSettings:
     def schedule(self, total_steps: int) -> OneCycle:
         """Schedule of the param group with the highest peak."""
         return OneCycle(
-            max(self.max_lr), total_steps, self.pct_start, self.div_factor, self.final_div_factor,
+            self.highest_lr, total_steps, self.pct_start, self.div_factor, self.final_div_factor,
             self.base_momentum, self.max_momentum,
         )  # fmt: skip
 
@@ -50,9 +52,11 @@ def cycle_settings(
     options: Namespace,
     defaults: Any,
     namespace: Mapping[str, Any],
-    num_groups: int,
+    peaks_of: Callable[[Any], list[float]],
 ) -> CycleSettings:
     """Settings from the options of a magic; `defaults` has one attribute for each that was left out.
+
+    `peaks_of` gives the peak of each param group for what was typed as the peak, and refuses what fits none.
 
     Raises
     ------
@@ -69,16 +73,26 @@ def cycle_settings(
     settings = CycleSettings(
         epochs=_epochs(options, defaults, namespace),
         steps=None if options.steps is None else whole_number(options.steps, namespace, "--steps"),
-        max_lr=peak_lrs(max_lr, num_groups),
+        max_lr=max_lr,
+        highest_lr=max(peaks_of(max_lr)),
         pct_start=number("pct_start"),
         div_factor=number("div_factor"),
         final_div_factor=number("final_div_factor"),
         base_momentum=number("base_momentum"),
         max_momentum=number("max_momentum"),
         origin_of_max_lr=origin,
+        session=session_settings(options, namespace),
     )
     _check(settings)
     return settings
+
+
+def resumed_settings(settings: Mapping[str, Any], session: SessionSettings) -> CycleSettings:
+    """Settings of a training that goes on: those it had."""
+    names = [each.name for each in fields(CycleSettings) if each.name in settings]
+    kept = {name: settings[name] for name in names}
+    highest = max(kept["max_lr"]) if isinstance(kept["max_lr"], list) else kept["max_lr"]
+    return CycleSettings(**kept, highest_lr=highest, origin_of_max_lr="the training that goes on", session=session)
 
 
 def _epochs(options: Namespace, defaults: Any, namespace: Mapping[str, Any]) -> int | None:
@@ -101,6 +115,8 @@ def _max_lr(text: str | None, namespace: Mapping[str, Any]) -> tuple[object, str
     found = namespace.get("lr_found")
     if isinstance(found, RangeTestResult) and found.lr_range is not None:
         return slice(*found.lr_range), "the range chosen on the plot"
+    if isinstance(found, RangeTestResult) and found.proposed_range is not None and not found.is_chosen:
+        return slice(*found.proposed_range), "proposed by %lr_find for the unfrozen model"
     if isinstance(found, RangeTestResult) and found.lr is not None:
         return found.lr, "chosen on the plot" if found.is_chosen else "suggested by %lr_find"
     reason = "%lr_find has no suggestion, nothing is chosen" if isinstance(found, RangeTestResult) else "nothing found"

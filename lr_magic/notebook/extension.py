@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lr_magic.notebook.completion import completer_for
+from lr_magic.notebook.layer_magics import LayerMagics
 from lr_magic.notebook.magics import LrMagics
 from lr_magic.notebook.screen_choice import is_kernel
 
@@ -19,6 +20,8 @@ def load(shell: InteractiveShell) -> None:
     unload(shell)
     magics = LrMagics(shell)
     shell.register_magics(magics)
+    layer_magics = LayerMagics(shell, magics.undo)
+    shell.register_magics(layer_magics)
     for key, complete in _completers(magics):
         shell.set_hook("complete_command", complete, str_key=key)
     if is_kernel(shell):
@@ -27,12 +30,19 @@ def load(shell: InteractiveShell) -> None:
 
 def unload(shell: InteractiveShell) -> None:
     """Remove from a shell what `load` has put there; results that were bound to names stay."""
+    _take_away(shell, shell.magics_manager.registry.pop(LayerMagics.__name__, None))
     magics = shell.magics_manager.registry.pop(LrMagics.__name__, None)
     if magics is None:
         return
     magics.shown.remove()
     for key, _ in _completers(magics):
         shell.strdispatchers["complete_command"].strs.pop(key, None)
+    _take_away(shell, magics)
+
+
+def _take_away(shell: InteractiveShell, magics: Any) -> None:
+    if magics is None:
+        return
     if magics in shell.configurables:
         shell.configurables.remove(magics)
     for kind, names in magics.magics.items():

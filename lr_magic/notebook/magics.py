@@ -10,9 +10,12 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class
 from traitlets import Float, Int
 
 from lr_magic.notebook.arguments import cycle_arguments, parse, sweep_arguments
-from lr_magic.notebook.cycle_settings import cycle_settings
+from lr_magic.notebook.cycle_settings import cycle_settings, resumed_settings
+from lr_magic.notebook.dry_run import show_preview
 from lr_magic.notebook.find_training import TypedMagic, find_training
+from lr_magic.notebook.fit_undo import UndoSlot
 from lr_magic.notebook.runs import run_one_cycle, run_range_test
+from lr_magic.notebook.session_settings import session_settings, settings_of, training_to_resume
 from lr_magic.notebook.shown_results import ShownResults
 from lr_magic.notebook.sweep_settings import sweep_settings
 from lr_magic.pure.errors import LrMagicError
@@ -45,6 +48,7 @@ class LrMagics(Magics):
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
         self.shown = ShownResults(shell)
+        self.undo = UndoSlot()
 
     @sweep_arguments
     @line_cell_magic
@@ -68,7 +72,7 @@ class LrMagics(Magics):
 
     @cycle_arguments
     @line_cell_magic
-    def fit_one_cycle(self, line: str, cell: str | None = None) -> FitHistory:
+    def fit_one_cycle(self, line: str, cell: str | None = None) -> FitHistory | None:
         """Train with a one-cycle schedule, live, at the rate chosen with %lr_find or given with --max-lr.
 
         Three forms, as with ``%lr_find``: a line, a line ending in a ``for`` clause with the loop's inside as the
@@ -78,8 +82,18 @@ class LrMagics(Magics):
             namespace = self.shell.user_ns
             options, for_clause = parse(self.fit_one_cycle, line)
             training = find_training(self.shell, options, TypedMagic(line, for_clause, cell), magic="fit_one_cycle")
-            settings = cycle_settings(options, self, namespace, training.num_groups)
-            history = run_one_cycle(self.shell, training, settings, is_live=not options.no_live)
+            if options.resume:
+                resume = training_to_resume(options, namespace)
+                settings = resumed_settings(settings_of(resume), session_settings(options, namespace))
+            else:
+                resume = None
+                settings = cycle_settings(options, self, namespace, training.peaks)
+            if options.dry_run:
+                show_preview(training, settings)
+                return None
+            history = run_one_cycle(
+                self.shell, training, settings, is_live=not options.no_live, resume=resume, undo=self.undo
+            )
         self.shown.remember(history)
         return history
 

@@ -25,8 +25,9 @@ def readout_html(result: RangeTestResult) -> str:
 
 def fit_command(result: RangeTestResult) -> str:
     """The command that trains with what is chosen, without a click; empty where nothing is."""
-    if result.lr_range is not None:
-        low, high = (lr_text(lr, digits=3) for lr in result.lr_range)
+    lr_range = result.lr_range if result.is_chosen else result.proposed_range
+    if lr_range is not None:
+        low, high = (lr_text(lr, digits=3) for lr in lr_range)
         return f"%fit_one_cycle 5 --max-lr {low}:{high}"
     return "" if result.lr is None else f"%fit_one_cycle 5 --max-lr {lr_text(result.lr, digits=3)}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from lr_magic.notebook.first_stage import first_stage_lr
 from lr_magic.notebook.screen_choice import fit_screen, range_test_screen, run_control
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from lr_magic.notebook.cycle_settings import CycleSettings
+    from lr_magic.notebook.fit_undo import UndoSlot
     from lr_magic.notebook.trainings import Training
     from lr_magic.pure.fit_history import FitHistory
     from lr_magic.pure.range_test_result import RangeTestResult
@@ -26,6 +28,7 @@ def run_range_test(
 
     def finish(result: RangeTestResult) -> None:
         result.setup = training.findings
+        result.first_stage_lr = first_stage_lr(training, shell.user_ns)
         shell.user_ns["lr_found"] = result
         screen.finish(result)
 
@@ -37,8 +40,16 @@ def run_range_test(
     return result
 
 
-def run_one_cycle(shell: InteractiveShell, training: Training, settings: CycleSettings, *, is_live: bool) -> FitHistory:
-    """Train, live; binds `fit_history` however the training ends."""
+def run_one_cycle(
+    shell: InteractiveShell,
+    training: Training,
+    settings: CycleSettings,
+    *,
+    is_live: bool,
+    resume: FitHistory | str | None = None,
+    undo: UndoSlot | None = None,
+) -> FitHistory:
+    """Train, live; binds `fit_history` however the training ends, and keeps the state before it for an undo."""
 
     def finish(history: FitHistory) -> None:
         history.setup = training.findings
@@ -47,8 +58,13 @@ def run_one_cycle(shell: InteractiveShell, training: Training, settings: CycleSe
 
     with run_control(shell) as control:
         screen = fit_screen(shell, training, settings, control, is_live=is_live)
+        if undo is not None and training.setup is not None:
+            undo.keep(training.setup)
+        on_event = getattr(screen, "on_event", None)
         with partial_result_to(finish):
-            history = training.one_cycle(settings, screen.on_step, screen.on_epoch, control)
+            history = training.one_cycle(
+                settings, screen.on_step, screen.on_epoch, control, on_event=on_event, resume=resume
+            )
     finish(history)
     return history
 

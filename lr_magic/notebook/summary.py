@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lr_magic.notebook.epoch_table import epoch_table_text
+from lr_magic.notebook.readout import fit_command
 from lr_magic.pure.lr_text import lr_text
 
 if TYPE_CHECKING:
@@ -27,8 +28,9 @@ def range_test_summary(result: RangeTestResult) -> str:
     lines.append(result.reading)
     if result.receipt:
         lines.append(result.receipt)
-    if result.lr is not None:
-        lines.append(f"Train with it: %fit_one_cycle 5 --max-lr {lr_text(result.lr, digits=3)}")
+    command = fit_command(result)
+    if command:
+        lines.append(f"Train with it: {command}")
     return "\n".join(line for line in lines if line)
 
 

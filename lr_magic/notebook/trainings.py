@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from lr_magic.notebook.session_settings import SessionSettings
 from lr_magic.pure.errors import SettingError
+from lr_magic.pure.peak_lrs import peak_lrs
+from lr_magic.training.group_peaks import GroupPeaks
 from lr_magic.training.one_cycle import fit_one_cycle, planned_steps
 from lr_magic.training.param_groups import get_momentum
 from lr_magic.training.range_test import range_test
@@ -18,9 +21,11 @@ if TYPE_CHECKING:
     from lr_magic.notebook.shadow import WholeCell
     from lr_magic.pure.control import RunControl
     from lr_magic.pure.finding import Finding
+    from lr_magic.pure.fit_event import FitEvent
     from lr_magic.pure.fit_history import FitHistory
     from lr_magic.pure.range_test_result import RangeTestResult
     from lr_magic.pure.records import EpochRecord, StepRecord
+    from lr_magic.training.setup import TrainingSetup
     from lr_magic.training.sweep import SweepSettings
 
 
@@ -31,9 +36,12 @@ class Training(Protocol):
     def findings(self) -> tuple[Finding, ...]:
         """What a person reads about it before it runs."""
 
+    def peaks(self, max_lr: Any) -> list[float]:
+        """Peak of each param group, for anything that can be written as a peak; refuses what fits none."""
+
     @property
-    def num_groups(self) -> int:
-        """Number of param groups that take a peak learning rate of their own."""
+    def setup(self) -> TrainingSetup | None:
+        """What is trained, where that is known before it runs."""
 
     @property
     def has_momentum(self) -> bool:
@@ -53,8 +61,11 @@ class Training(Protocol):
         on_step: Callable[[StepRecord], None],
         on_epoch: Callable[[EpochRecord], None],
         control: RunControl,
+        *,
+        on_event: Callable[[FitEvent], None] | None = None,
+        resume: FitHistory | str | None = None,
     ) -> FitHistory:
-        """Train it."""
+        """Train it, or go on with a training of it."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +80,13 @@ class FoundTraining:
         return self.found.findings
 
     @property
-    def num_groups(self) -> int:
-        """Number of param groups that take a peak learning rate of their own."""
-        return len(self.found.setup.optimizer.param_groups)
+    def setup(self) -> TrainingSetup:
+        """What is trained."""
+        return self.found.setup
+
+    def peaks(self, max_lr: Any) -> list[float]:
+        """Peak of each param group; by layers where a range is meant for them."""
+        return GroupPeaks(self.found.setup, max_lr).lrs
 
     @property
     def has_momentum(self) -> bool:
@@ -94,14 +109,17 @@ class FoundTraining:
         on_step: Callable[[StepRecord], None],
         on_epoch: Callable[[EpochRecord], None],
         control: RunControl,
+        *,
+        on_event: Callable[[FitEvent], None] | None = None,
+        resume: FitHistory | str | None = None,
     ) -> FitHistory:
-        """Train it."""
-        length = {"epochs": settings.epochs, "steps": settings.steps}
+        """Train it, or go on with a training of it."""
+        cycle = {"epochs": settings.epochs, "steps": settings.steps, "max_lr": settings.max_lr, **settings.shape()}
         return fit_one_cycle(
             self.found.setup,
-            **length,
-            max_lr=settings.max_lr,
-            **settings.shape(),
+            **(cycle if resume is None else {"resume": resume}),
+            **settings.session.loop_arguments(),
+            on_event=on_event,
             on_step=on_step,
             on_epoch=on_epoch,
             control=control,
@@ -119,9 +137,13 @@ class CellTraining:
         """What a person reads about it before it runs."""
         return self.cell.findings
 
-    # What the cell's optimizer looks like is known only once it runs: one peak for all of its groups.
-    num_groups = 1
+    # What the cell's optimizer looks like is known only once it runs.
+    setup = None
     has_momentum = True
+
+    def peaks(self, max_lr: Any) -> list[float]:
+        """One peak for all of its param groups."""
+        return peak_lrs(max_lr, 1)
 
     def total_steps(self, settings: CycleSettings) -> int:
         """Length of the training: `--steps`, else what the cell's loops say."""
@@ -139,11 +161,19 @@ class CellTraining:
         on_step: Callable[[StepRecord], None],
         on_epoch: Callable[[EpochRecord], None],
         control: RunControl,
+        *,
+        on_event: Callable[[FitEvent], None] | None = None,
+        resume: FitHistory | str | None = None,
     ) -> FitHistory:
         """Train it; the cell knows its own epochs."""
-        del on_epoch
+        del on_epoch, on_event
+        if resume is not None or settings.session != SessionSettings():
+            raise SettingError(
+                "A whole training cell runs its own loop: --resume, --checkpoint, --restore-best, --roll-back and "
+                "--weight-decay need the line form or the for form."
+            )
         return self.cell.one_cycle(
-            max_lr=settings.max_lr[0],
+            max_lr=settings.highest_lr,
             steps=self.total_steps(settings),
             **settings.shape(),
             on_step=on_step,

@@ -52,7 +52,7 @@ class AdaptiveSweep:
 
     start_lr: float = 1e-6
     highest_lr: float = 100.0
-    strides_per_decade: tuple[float, float] = (4.0, 12.5)
+    strides_per_decade: tuple[float, float] = (4.0, 10.0)
     moved: float = 2.5
 
     def __post_init__(self) -> None:

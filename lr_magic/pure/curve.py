@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _FEWEST_LOSSES = 8
-# In decades of the learning rate: standard deviation of the kernel, step of the grid, end of a sweep.
+# In decades of the rate: standard deviation of the kernel, step of the grid, end of a sweep.
 _BANDWIDTH, _GRID_STEP, _LAST_STRETCH = 0.2, 0.02, 0.3
 
 
 @dataclass(frozen=True)
 class Curve:
-    """The losses of a range test over the logarithm of the rate, up to the first one that is not finite.
+    """The losses of a range test over the logarithm of the rate.
 
     Attributes
     ----------
     log_lrs, losses
-        (n,) float64: log10 of the rates, and the raw losses.
+        (n,) float64: log10 of the rates, and the raw losses up to the first one that is not finite.
     grid, level
         (g,) float64: evenly spaced log10 rates, and the loss there, smoothed by a kernel of fixed width in decades.
     weights
@@ -82,8 +82,7 @@ class Curve:
         if num_averaged < 4:
             return False
         means = np.convolve(before, np.full(num_averaged, 1 / num_averaged), "valid")
-        deviation = float(np.std(before)) * math.sqrt(2 / num_averaged)
-        return bool(means[0] - means.min() > 3 * deviation)
+        return bool(means[0] - means.min() > 3 * float(np.std(before)) * math.sqrt(2 / num_averaged))
 
     @property
     def jumps_at_once(self) -> bool:
@@ -91,12 +90,14 @@ class Curve:
         first, soon, later = (float(np.median(part)) for part in np.split(self.losses[:11], [1, 6]))
         jump = soon - first
         is_thrown = jump > max(6 * self.noise, 0.5 * self.fall, 3 * (later - soon))
-        return is_thrown and float(self.level.min()) > first - 0.1 * jump
+        return is_thrown and bool(self.level.min() > first - 0.1 * jump)
 
     @property
     def points_per_decade(self) -> float:
-        """Density of the sweep."""
-        return (self.log_lrs.size - 1) / float(np.ptp(self.log_lrs))
+        """Density of the sweep in the decade before its lowest point, where it counts; a sweep may be uneven."""
+        before = self.log_lrs[np.abs(self.log_lrs - self.grid[self.lowest] + 0.5) <= 0.5]
+        points = before if before.size > 3 else self.log_lrs
+        return float((points.size - 1) / max(np.ptp(points), 1e-9))
 
     @property
     def rises(self) -> bool:
@@ -107,7 +108,7 @@ class Curve:
     @property
     def ends_in_its_fall(self) -> bool:
         """Whether the sweep ends just after its fall began, where it is steepest: its lowest point is not known."""
-        return self.grid[-1] - self.steepest_at < _LAST_STRETCH and self.grid[-1] - self.fallen_at(0.1) < 1.0
+        return bool(self.grid[-1] - self.steepest_at < _LAST_STRETCH and self.grid[-1] - self.fallen_at(0.1) < 1.0)
 
     @cached_property
     def worse_from(self) -> float:
@@ -161,8 +162,8 @@ def read_points(lrs: Sequence[float] | np.ndarray, losses: Sequence[float] | np.
         raise SettingError(f"lrs and losses must have the same length; got {rates.size} and {values.size}.")
     if not (np.isfinite(rates) & (rates > 0)).all():
         raise SettingError("lrs must be finite numbers above 0.")
-    num_finite = first_non_finite(values)
-    num_finite = values.size if num_finite is None else num_finite
+    bad_step = first_non_finite(values)
+    num_finite = values.size if bad_step is None else bad_step
     if num_finite < _FEWEST_LOSSES:
         raise NoSuggestionError(
             f"Only {num_finite} finite losses, too few to read a curve from; run more steps, or start lower if the "
@@ -173,8 +174,7 @@ def read_points(lrs: Sequence[float] | np.ndarray, losses: Sequence[float] | np.
 
 def first_non_finite(losses: np.ndarray) -> int | None:
     """Index of the first loss that is NaN or infinite, or None."""
-    bad = np.flatnonzero(~np.isfinite(losses))
-    return int(bad[0]) if bad.size else None
+    return next(iter(np.flatnonzero(~np.isfinite(losses)).tolist()), None)
 
 
 def _curve(log_lrs: np.ndarray, losses: np.ndarray) -> Curve:

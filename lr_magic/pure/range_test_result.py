@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lr_magic.pure.curve import read_points
 from lr_magic.pure.errors import NoSuggestionError, SettingError
 from lr_magic.pure.finding import Finding
 from lr_magic.pure.lr_text import lr_text
@@ -17,6 +18,7 @@ from lr_magic.pure.smoothing import smooth
 from lr_magic.pure.static_plot import plot_range_test
 from lr_magic.pure.stop_reason import StopReason
 from lr_magic.pure.suggestion import Suggestion, suggest, suggest_all
+from lr_magic.pure.unfrozen_range import unfrozen_range
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +45,8 @@ class RangeTestResult:
         The sweep's settings, plain values.
     receipt
         What was put back afterwards, in words.
+    first_stage_lr
+        Peak rate that the head was trained with before the layers of this model were unfrozen; None otherwise.
     """
 
     lrs: np.ndarray
@@ -53,6 +57,7 @@ class RangeTestResult:
     training_steps: int | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     receipt: str = ""
+    first_stage_lr: float | None = None
     _chosen_lr: float | None = field(default=None, repr=False)
     _lr_range: tuple[float, float] | None = field(default=None, repr=False)
 
@@ -106,7 +111,12 @@ class RangeTestResult:
     @property
     def reading(self) -> str:
         """What the curve says, in sentences."""
-        return " ".join(self._reading.sentences)
+        proposal = self.proposed_range
+        if proposal is None:
+            return " ".join(self._reading.sentences)
+        low, high = (lr_text(lr) for lr in proposal)
+        stage = f"The head was trained at {lr_text(self.first_stage_lr or 0.0)}; for all layers the range {low}:{high}"
+        return " ".join((*self._reading.sentences, f"{stage} is proposed, low for the first ones, high for the last."))
 
     @property
     def lr(self) -> float | None:
@@ -124,6 +134,22 @@ class RangeTestResult:
     def is_chosen(self) -> bool:
         """True once a rate or a range was clicked or assigned."""
         return self._chosen_lr is not None or self._lr_range is not None
+
+    @property
+    def proposed_range(self) -> tuple[float, float] | None:
+        """Range for a model that was just unfrozen, see `unfrozen_range`; None for any other."""
+        if self.first_stage_lr is None:
+            return None
+        return unfrozen_range(self.first_stage_lr, self._worse_from)
+
+    @property
+    def _worse_from(self) -> float | None:
+        """Rate from which on the loss gets worse, where the curve shows one."""
+        try:
+            curve = read_points(self.lrs, self.losses)
+        except NoSuggestionError:
+            return None
+        return float(10**curve.worse_from) if curve.rises else None
 
     @property
     def lr_range(self) -> tuple[float, float] | None:
@@ -175,6 +201,7 @@ class RangeTestResult:
             "training_steps": self.training_steps,
             "settings": self.settings,
             "receipt": self.receipt,
+            "first_stage_lr": self.first_stage_lr,
             "chosen_lr": self._chosen_lr,
             "lr_range": self._lr_range,
         }

@@ -87,7 +87,8 @@ def _blow_up_limit(values: np.ndarray) -> tuple[float, float]:
     ordered = np.sort(values)
     centre = float(ordered[ordered.size // 2])
     spread = centre - float(ordered[ordered.size // 20])
-    return centre, _BLOW_UP_SPREADS * spread if spread > 0 else math.inf
+    # Below the digits of the numbers themselves a spread is no spread.
+    return centre, _BLOW_UP_SPREADS * spread if spread > 1e-12 else math.inf
 
 
 def _compress(values: np.ndarray, centre: float, limit: float) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from lr_magic.pure.control import RollBack
 from lr_magic.pure.fit_event import EventKind
 from lr_magic.pure.stop_reason import StopReason
 from lr_magic.training.interrupts import InterruptGate
-from lr_magic.training.training_state import TrainingState
+from lr_magic.training.training_state import TrainingState, fits_in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +52,9 @@ class LastGood:
         begin = self._clock()
         steps_since = num_made - self._newest[0] if self._newest is not None else _FEWEST_STEPS
         if begin < self._due or steps_since < _FEWEST_STEPS or not is_calm:
+            return
+        if self._newest is None and not fits_in_memory(self._setup, num_copies=3):
+            self._due = math.inf
             return
         self._good = self._newest
         self._newest = num_made, TrainingState(self._setup)

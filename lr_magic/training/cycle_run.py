@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -106,7 +107,7 @@ class CycleRun:
     def point(self) -> ResumePoint:
         """Where the training stands, as of the last whole step."""
         self._take(self._fetcher.finish())
-        point = ResumePoint(self._course.num_made, len(self._history.epochs))
+        point = ResumePoint(self._course.num_made, len(self._history.epochs), model=weakref.ref(self._setup.model))
         point.samples, point.losses = list(self._tally.samples), list(self._tally.losses)
         point.seconds = self._tally.seconds(self._steering.paused_seconds)
         self._marks.fill(point)

@@ -116,6 +116,8 @@ def resumed_plan(
     point: ResumePoint | None = before.resume_point
     if point is None or (content is not None and before.stop_reason is StopReason.COMPLETED):
         raise SettingError("There is nothing to resume: that training ran to its end.")
+    if not point.is_of(setup.model):
+        raise SettingError("That training was of another model object. Give its checkpoint, or begin a new training.")
     if content is not None:
         refuse_other_training(setup, content)
     settings = before.settings

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _NUM_WATCHED_STEPS = 2
 
 
-class FrozenGuard(TorchDispatchMode):
+class FrozenGuard(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Watches the first steps of a run for anything that writes into frozen parameters.
 
     Two ways lead there: an optimizer step, once a person's code has unfrozen the parameter, which is watched to the
@@ -35,7 +35,7 @@ class FrozenGuard(TorchDispatchMode):
     """
 
     def __init__(self, states: list[TensorState], place: CopyPlace) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._states = states
         self._place = place
         self._by_memory: dict[int, list[TensorState]] = {}
@@ -51,14 +51,14 @@ class FrozenGuard(TorchDispatchMode):
                 part.register_step_pre_hook(self._before_step)
         modules = (module for part in training if isinstance(part, nn.Module) for module in part.modules())
         if not any(map(_is_compiled, modules)):
-            self.__enter__()
+            self.__enter__()  # type: ignore[no-untyped-call]
             self._is_on = True
 
     def leave(self) -> None:
         """Stop watching in-place operations (unless a mode of the person's is still on top of this one)."""
         if self._is_on and _get_current_dispatch_mode() is self:
             self._is_on = False
-            self.__exit__(None, None, None)
+            self.__exit__(None, None, None)  # type: ignore[no-untyped-call]
 
     def _before_step(self, *_: object) -> None:
         for state in self._states:

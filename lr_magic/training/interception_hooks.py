@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
-from lr_magic.training.interception_backward import backward_intercepted
+from lr_magic.training.interception_backward import BackwardIntercepted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,7 +40,7 @@ class StepListener(Protocol):
 def steps_told_to(listener: StepListener) -> Iterator[None]:
     """Tell `listener` about every backward pass and optimizer step of the block."""
     with ExitStack() as stack:
-        stack.enter_context(backward_intercepted(listener.backward))
+        stack.enter_context(BackwardIntercepted(listener.backward))
         for register, tell in (
             (register_optimizer_step_pre_hook, listener.before_step),
             (register_optimizer_step_post_hook, listener.after_step),

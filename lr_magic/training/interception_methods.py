@@ -5,28 +5,44 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from lr_magic.training.interrupts import hold_interrupts_in
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from torch import nn
 
 
-@contextmanager
-def replaced(methods: Iterable[tuple[Any, str, Callable[..., Any]]]) -> Iterator[None]:
-    """Give single objects other methods for the block; their classes stay as they are."""
-    own: list[tuple[dict[str, Any], str, Any]] = []
-    try:
-        for value, name, function in methods:
-            attributes = value.__dict__
-            own.append((attributes, name, attributes.get(name, _MISSING)))
+class MethodsReplaced:
+    """Context manager: single objects have other methods in its block; their classes stay as they are.
+
+    Parameters
+    ----------
+    methods
+        Object, name of the method, what stands in for it. The context may be entered again and again.
+    """
+
+    def __init__(self, methods: Iterable[tuple[Any, str, Callable[..., Any]]]) -> None:
+        self._methods = [(value.__dict__, name, function) for value, name, function in methods]
+        self._own: list[tuple[dict[str, Any], str, Any]] = []
+
+    def __enter__(self) -> None:
+        for attributes, name, function in self._methods:
+            self._own.append((attributes, name, attributes.get(name, _MISSING)))
             attributes[name] = function
-        yield
-    finally:
-        for attributes, name, before in reversed(own):
+
+    def __exit__(self, *_: object) -> None:
+        while self._own:
+            attributes, name, before = self._own.pop()
             if before is _MISSING:
                 attributes.pop(name, None)
             else:
                 attributes[name] = before
+
+
+# Half of a replacement must not stay behind where an interrupt arrives in between.
+hold_interrupts_in(MethodsReplaced.__enter__.__code__)
+hold_interrupts_in(MethodsReplaced.__exit__.__code__)
 
 
 def nothing(*_: Any, **__: Any) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from lr_magic.training.interception_backward import backward_intercepted
-from lr_magic.training.interception_methods import replaced
+from lr_magic.training.interception_backward import BackwardIntercepted
+from lr_magic.training.interception_methods import MethodsReplaced
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from torch import nn
     from torch.optim import Optimizer
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class UpdateCalls:
-    """Watches one batch of a person's step: which losses went backward, whether the optimizer stepped.
+    """Context manager around one batch of a person's step: its losses go backward and its optimizer steps by `update`.
 
     Parameters
     ----------
@@ -33,38 +33,62 @@ class UpdateCalls:
         Gradient scalers of the person's own: they go on scaling, and losses are told before scaling.
     keeps_gradients
         The engine accumulates over batches, so zeroing in the step is left out.
+
+    Attributes
+    ----------
+    update
+        The engine's, to be set before the block.
+    losses
+        Those that went backward in the batch, 0-d and off the graph.
+    has_stepped, has_skipped_step, has_zeroed
+        Whether the optimizer stepped, a scaler left its step out, gradients were zeroed before any step.
     """
+
+    update: Update
 
     def __init__(
         self, optimizer: Optimizer, model: nn.Module, scalers: Sequence[Any] = (), *, keeps_gradients: bool = False
     ) -> None:
         self._optimizer = optimizer
-        self._model = model
         self._keeps_gradients = keeps_gradients
+        self._zeroing = (optimizer, model)
         self._scalers = list(scalers)
-        self._unscaled: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+        self._backward_calls = BackwardIntercepted(self._backward)
+        replacements = self._replacements()
+        self._replaced = [(owner, name) for owner, name, _ in replacements]
+        self._methods = MethodsReplaced(replacements)
+        self._real: dict[tuple[int, str], Callable[..., Any]] = {}
         self._handed: BackwardCall | None = None
         self._is_stepping = False
         self._step_arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
         self._returned: Any = None
-        self._update: Update | None = None
-        self.losses: list[torch.Tensor] = []
-        self.has_stepped = False
-        self.has_skipped_step = False
-        self.has_zeroed = False
+        self._begin()
 
-    @contextmanager
-    def handed_to(self, update: Update) -> Iterator[None]:
-        """Route the calls of the block to `update`."""
-        self._update = update
-        self.losses, self._unscaled = [], {}
+    def _begin(self) -> None:
+        self.losses: list[torch.Tensor] = []
         self.has_stepped = self.has_skipped_step = self.has_zeroed = False
-        methods: list[tuple[Any, str, Any]] = [(self._optimizer, "step", self._step_by(self._optimizer.step))]
-        methods += [(scaler, "scale", self._scale_by(scaler.scale)) for scaler in self._scalers]
-        methods += [(scaler, "step", self._scaler_step_by(scaler.step)) for scaler in self._scalers]
-        methods += [(owner, "zero_grad", self._zero_by(owner.zero_grad)) for owner in (self._optimizer, self._model)]
-        with backward_intercepted(self._backward), replaced(methods):
-            yield
+        self._unscaled: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+
+    def _replacements(self) -> list[tuple[Any, str, Callable[..., Any]]]:
+        found: list[tuple[Any, str, Callable[..., Any]]] = [(self._optimizer, "step", self._step)]
+        found += [(owner, "zero_grad", partial(self._zero_grad, owner)) for owner in self._zeroing]
+        for scaler in self._scalers:
+            found += [
+                (scaler, "scale", partial(self._scale, scaler)),
+                (scaler, "step", partial(self._step_of_scaler, scaler)),
+            ]
+        return found
+
+    def __enter__(self) -> None:
+        self._begin()
+        # looked up anew each time: a scheduler that is made meanwhile wraps `step`
+        self._real = {(id(owner), name): getattr(owner, name) for owner, name in self._replaced}
+        self._backward_calls.__enter__()
+        self._methods.__enter__()
+
+    def __exit__(self, *_: object) -> None:
+        self._methods.__exit__()
+        self._backward_calls.__exit__()
 
     def has_no_gradients(self) -> bool:
         """Whether the optimizer's parameters hold no gradient at all."""
@@ -80,59 +104,42 @@ class UpdateCalls:
         self.losses.extend(told)
         self._handed = call
         try:
-            self._engine.backward(call.tensors[0] if len(call.tensors) == 1 else sum(call.tensors))  # type: ignore[arg-type]
+            self.update.backward(call.tensors[0] if len(call.tensors) == 1 else sum(call.tensors))  # type: ignore[arg-type]
         finally:
             self._handed = None
 
-    @property
-    def _engine(self) -> Update:
-        if self._update is None:
-            raise RuntimeError("no batch is being run")
-        return self._update
-
-    def _step_by(self, real: Any) -> Any:
-        def step(*arguments: Any, **options: Any) -> Any:
-            if self._is_stepping:
-                self._returned = real(*self._step_arguments[0], **self._step_arguments[1])
-                return self._returned
-            self._is_stepping, self._step_arguments, self._returned = True, (arguments, options), None
-            try:
-                self._engine.step()
-            finally:
-                self._is_stepping = False
-            self.has_stepped = True
+    def _step(self, *arguments: Any, **options: Any) -> Any:
+        if self._is_stepping:
+            given, named = self._step_arguments
+            self._returned = self._real[id(self._optimizer), "step"](*given, **named)
             return self._returned
+        self._is_stepping, self._step_arguments, self._returned = True, (arguments, options), None
+        try:
+            self.update.step()
+        finally:
+            self._is_stepping = False
+        self.has_stepped = True
+        return self._returned
 
-        return step
+    def _scale(self, scaler: Any, outputs: Any) -> Any:
+        scaled = self._real[id(scaler), "scale"](outputs)
+        if isinstance(outputs, torch.Tensor):
+            # with the scaled tensor itself, so that no other can get its id meanwhile
+            self._unscaled[id(scaled)] = (scaled, outputs)
+        return scaled
 
-    def _scale_by(self, real: Any) -> Any:
-        def scale(outputs: Any) -> Any:
-            scaled = real(outputs)
-            if isinstance(outputs, torch.Tensor):
-                # with the scaled tensor itself, so that no other can get its id meanwhile
-                self._unscaled[id(scaled)] = (scaled, outputs)
-            return scaled
+    def _step_of_scaler(self, scaler: Any, optimizer: Optimizer, *arguments: Any, **options: Any) -> Any:
+        stepped_before, self.has_stepped = self.has_stepped, False
+        result = self._real[id(scaler), "step"](optimizer, *arguments, **options)
+        # gradients that overflowed: the scaler leaves the step out, and so must the engine
+        self.has_skipped_step |= not self.has_stepped
+        self.has_stepped |= stepped_before
+        return result
 
-        return scale
-
-    def _scaler_step_by(self, real: Any) -> Any:
-        def step(optimizer: Optimizer, *arguments: Any, **options: Any) -> Any:
-            stepped_before, self.has_stepped = self.has_stepped, False
-            result = real(optimizer, *arguments, **options)
-            # gradients that overflowed: the scaler leaves the step out, and so must the engine
-            self.has_skipped_step |= not self.has_stepped
-            self.has_stepped |= stepped_before
-            return result
-
-        return step
-
-    def _zero_by(self, real: Any) -> Any:
-        def zero_grad(*arguments: Any, **options: Any) -> None:
-            if self._keeps_gradients:
-                return
-            if not self.has_stepped:
-                self.losses.clear()
-                self.has_zeroed = True
-            real(*arguments, **options)
-
-        return zero_grad
+    def _zero_grad(self, owner: Any, *arguments: Any, **options: Any) -> None:
+        if self._keeps_gradients:
+            return
+        if not self.has_stepped:
+            self.losses.clear()
+            self.has_zeroed = True
+        self._real[id(owner), "zero_grad"](*arguments, **options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,6 +12,10 @@ from lr_magic.training.batches import EndOfBatches
 from lr_magic.training.saved_random import Content, random_content, set_random
 
 if TYPE_CHECKING:
+    import weakref
+
+    from torch import nn
+
     from lr_magic.training.batches import BatchSource
 
 
@@ -37,6 +41,8 @@ class ResumePoint:
         Random state when the pass began, so that it has the same order again.
     random_now
         Random state after the last whole step.
+    model
+        The model that was trained; None from a file.
     """
 
     num_made: int
@@ -48,15 +54,27 @@ class ResumePoint:
     seconds: float = 0.0
     random_at_pass: Content | None = None
     random_now: Content | None = None
+    model: weakref.ref[nn.Module] | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the model that was trained still exists in this process."""
+        return self.model is not None and self.model() is not None
+
+    def is_of(self, model: nn.Module) -> bool:
+        """Whether it is a point of this very model's training, or one from a file."""
+        return self.model is None or self.model() is model
 
     def content(self) -> Content:
         """As plain content for a file."""
-        return asdict(self)
+        content = {each.name: getattr(self, each.name) for each in fields(self)}
+        del content["model"]
+        return content
 
     @classmethod
     def from_content(cls, content: Content) -> ResumePoint:
         """Read what `content` gave."""
-        return cls(**{each.name: content[each.name] for each in fields(cls)})
+        return cls(**content)
 
 
 class PassMarks:

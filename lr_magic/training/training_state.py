@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -9,6 +10,10 @@ from torch import nn
 
 if TYPE_CHECKING:
     from lr_magic.training.setup import TrainingSetup
+
+
+# Of the free host memory; the training needs the rest.
+_LARGEST_SHARE = 0.25
 
 
 class TrainingState:
@@ -20,18 +25,23 @@ class TrainingState:
     Parameters
     ----------
     setup
-        Whose state is copied. A lazy parameter that has no shape yet is left out.
+        Whose state is copied. What does not change (frozen parameters) or has no shape yet (lazy ones) is left out.
     """
 
     def __init__(self, setup: TrainingSetup) -> None:
         self._optimizer = setup.optimizer
         self._scaler = setup.scaler
-        self._tensors = [(tensor, _copy(tensor)) for tensor in tensors_of(setup.model)]
+        self._tensors = [(tensor, _copy(tensor)) for tensor in changing_tensors(setup.model)]
         self._states = {
             parameter: {key: _copy(value) for key, value in state.items()}
             for parameter, state in setup.optimizer.state.items()
         }
         self._scaler_content = None if setup.scaler is None else dict(setup.scaler.state_dict())
+
+    @property
+    def num_tensors(self) -> int:
+        """Number of parameters and buffers that are kept."""
+        return len(self._tensors)
 
     def put_back(self) -> None:
         """Make the setup's state what it was when this was taken; tensors keep their memory where they can."""
@@ -48,10 +58,22 @@ class TrainingState:
             self._scaler.load_state_dict(self._scaler_content)
 
 
-def tensors_of(model: nn.Module) -> list[torch.Tensor]:
-    """Parameters and buffers that have a shape."""
-    tensors = [*model.parameters(), *model.buffers()]
+def changing_tensors(model: nn.Module) -> list[torch.Tensor]:
+    """Trained parameters and buffers that have a shape: what is frozen does not change."""
+    tensors = [*(p for p in model.parameters() if p.requires_grad), *model.buffers()]
     return [tensor.detach() for tensor in tensors if not nn.parameter.is_lazy(tensor)]
+
+
+def fits_in_memory(setup: TrainingSetup, num_copies: int = 1) -> bool:
+    """Whether copies of the state take a quarter of the free host memory at most; True where nobody can tell."""
+    states = [value for state in setup.optimizer.state.values() for value in state.values()]
+    tensors = [*changing_tensors(setup.model), *(value for value in states if isinstance(value, torch.Tensor))]
+    num_bytes = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+    try:
+        free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return True
+    return num_copies * num_bytes <= _LARGEST_SHARE * free
 
 
 def _copy(value: Any) -> Any:

@@ -18,6 +18,8 @@ OnTrialStep = Callable[[float, StepRecord], None]
 
 # From this share of its steps on a trial is held against the best one so far.
 _JUDGED_FROM = 0.5
+# A lower rate is slower, and may catch up; one that has fallen by less than this share of the best one's fall does not.
+_LEAST_FALL = 0.25
 
 
 class TrialWatch(RunControl):
@@ -53,13 +55,13 @@ class TrialWatch(RunControl):
             self._on_step(self._lr, record)
 
     def _is_lost(self) -> bool:
-        """Whether, in the second half, the loss stands nearer to where the rival began than to where it is by now."""
+        """Whether, in the second half, the loss has fallen less than a quarter as far as the rival's has by then."""
         num_seen = len(self.losses)
         if self._rival is None or num_seen < max(10, _JUDGED_FROM * self._steps):
             return False
         start = fmean(self._rival.losses[:3])
         theirs, ours = tail_mean(self._rival.losses[:num_seen]), tail_mean(self.losses)
-        return theirs < start and not ours <= 0.5 * (start + theirs)
+        return theirs < start and not start - ours >= _LEAST_FALL * (start - theirs)
 
 
 def tail_mean(losses: Sequence[float]) -> float:

@@ -178,7 +178,7 @@ def test_cell_form_with_a_number_of_epochs_is_refused(notebook):
         ("%fit_one_cycle 1 --max-lr -1", "max_lr"),
         ("%fit_one_cycle 1 --max-lr 1e-2:1e-4", "LOW:HIGH"),
         ("%fit_one_cycle 1 --max-lr 1 --pct-start 2", "pct_start"),
-        ("%fit_one_cycle 1 --max-lr [1,2]", "param group"),
+        ("%fit_one_cycle 1 --max-lr [1,2,3]", "param group"),
     ],
 )
 def test_wrong_input_is_one_line_and_touches_nothing(notebook, line, says):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.regret.__main__ import BEGIN, END, is_trained_already, is_tuned_on, write_section
+from benchmarks.regret.__main__ import is_trained_already, is_tuned_on
 from benchmarks.regret.regret import Truth
 from benchmarks.regret.store import nine_tasks, own_tasks
 from benchmarks.regret.suggesters import by_rule, comparison, constant
@@ -62,15 +62,3 @@ def test_a_comparison_is_better_still():
     nine = nine_tasks()
     ours = by_rule("bottom")
     assert np.mean(regrets(nine, comparison(ours))) < min(0.036, np.mean(regrets(nine, ours)))
-
-
-def test_the_section_is_replaced_and_the_rest_kept(tmp_path):
-    path = tmp_path / "RESULTS.md"
-    write_section("one", path)
-    path.write_text("# Results\n\nintro\n" + path.read_text().split("# Results")[1] + "\nothers\n")
-    write_section("two", path)
-    text = path.read_text()
-    assert "one" not in text
-    assert text.count(BEGIN) == text.count(END) == 1
-    assert "intro" in text
-    assert "others" in text

@@ -5,8 +5,6 @@ from __future__ import annotations
 import signal
 from dataclasses import replace
 
-import torch
-
 from lr_magic.pure.control import RunControl, Stop
 from lr_magic.pure.stop_reason import StopReason
 
@@ -96,14 +94,14 @@ def in_step(setup, action):
 PLACES = [in_forward, in_backward, in_loader, in_step]
 
 
-def with_losses(setup, change):
-    """Change the value of the loss, but not its gradient, from the eleventh call on."""
+def with_losses(setup, change, at=2 * AT_STEP):
+    """Change the loss from the eleventh call on."""
     calls = []
 
     def compute_loss(batch):
         calls.append(1)
         outcome = setup.compute_loss(batch)
-        if len(calls) > 2 * AT_STEP:
+        if len(calls) > at:
             outcome = outcome._replace(loss=change(outcome.loss))
         return outcome
 

@@ -19,7 +19,12 @@ def fingerprint(setup):
         "modules": [
             (id(m), type(m), m.training, tuple(m._forward_hooks), tuple(m._forward_pre_hooks)) for m in model.modules()
         ],
-        "attributes": [tuple(sorted(vars(m))) for m in model.modules()],
+        "attributes": [{name: plain_attribute(value) for name, value in vars(m).items()} for m in model.modules()],
+        "schedulers": [plain(each.state_dict()) for each in schedulers_of(model)],
+        "loader": {name: plain_attribute(value) for name, value in vars(loader).items()}
+        if hasattr(loader, "__dict__")
+        else {},
+        "dataset": {name: plain_attribute(value) for name, value in vars(getattr(loader, "dataset", object)).items()},
         "groups": [
             (id(g), {k: plain(v) for k, v in g.items() if k != "params"}, list(map(id, g["params"])))
             for g in optimizer.param_groups
@@ -27,7 +32,7 @@ def fingerprint(setup):
         "optimizer_state": [(id(p), {k: plain(v) for k, v in s.items()}) for p, s in optimizer.state.items()],
         "optimizer_attributes": {k: id(v) for k, v in vars(optimizer).items()},
         "step_hooks": (list(optimizer._optimizer_step_pre_hooks), list(optimizer._optimizer_step_post_hooks)),
-        "rng": (random.getstate(), plain_numpy(np.random.get_state()), bytes_of(torch.get_rng_state())),
+        "rng": (random.getstate(), plain_numpy(np.random.get_state()), bytes_of(torch.get_rng_state())),  # noqa: NPY002
         "generator": generator_of(loader),
         "scaler": None if setup.scaler is None else plain(setup.scaler.state_dict()),
     }
@@ -56,6 +61,26 @@ def _bytes(tensor):
     return tensor.detach().clone().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
+def plain_attribute(value):
+    """Numbers, short lists and random sources by value, everything else by its kind."""
+    if isinstance(value, np.ndarray):
+        return value.tobytes()
+    if isinstance(value, torch.Tensor):
+        return bytes_of(value)
+    if isinstance(value, (torch.Generator, np.random.RandomState)):
+        return repr(value.get_state())
+    if isinstance(value, np.random.Generator):
+        return repr(value.bit_generator.state)
+    if isinstance(value, (int, float, str)):
+        return value
+    return (type(value), tuple(map(id, value))) if isinstance(value, (list, dict)) else type(value)
+
+
+def schedulers_of(model):
+    find = getattr(model, "scheduler_of_the_notebook", None)
+    return [] if find is None else [find()]
+
+
 def plain(value):
     if isinstance(value, torch.Tensor):
         return bytes_of(value)
@@ -80,5 +105,5 @@ def trained(setup):
     return {
         "state": {name: bytes_of(tensor) for name, tensor in setup.model.state_dict().items()},
         "optimizer": plain(setup.optimizer.state_dict()),
-        "rng": (random.getstate(), plain_numpy(np.random.get_state()), bytes_of(torch.get_rng_state())),
+        "rng": (random.getstate(), plain_numpy(np.random.get_state()), bytes_of(torch.get_rng_state())),  # noqa: NPY002
     }

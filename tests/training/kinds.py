@@ -113,20 +113,30 @@ class Stateful(nn.Module):
         self.layer = nn.Linear(6, 2)
         self.register_buffer("seen", torch.zeros(2), persistent=False)
         self.memory = torch.zeros(2)
-        self.calls, self.log, self.cache = 0, [], {}
+        self.calls, self.log, self.cache, self.counts = 0, [], {}, np.zeros(3)
         self.numpy_generator = np.random.default_rng(3)
         self.torch_generator = torch.Generator().manual_seed(3)
 
     def forward(self, x):
         self.calls += 1
         self.log.append(self.calls)
+        self.counts += 1
         self.cache[self.calls] = x
-        noise = random.random() + np.random.rand() + self.numpy_generator.random()
+        noise = random.random() + np.random.rand() + self.numpy_generator.random()  # noqa: NPY002
         out = self.layer(x + 0.01 * noise + 0.01 * torch.randn(x.shape, generator=self.torch_generator))
         self.seen += out.detach().mean(0)
         self.memory += 1
         self.last = out
         return out
+
+
+def stateful_warm():
+    """A model with lists that are not empty any more."""
+    return warm(stateful())
+
+
+def adamw_fresh():
+    return small_setup()
 
 
 def stateful():
@@ -149,6 +159,23 @@ class MomentumEncoder(nn.Module):
 
 def momentum_encoder():
     return small_setup(model=MomentumEncoder())
+
+
+class Teacher(nn.Module):
+    """A frozen copy that is written into, out of autograd's sight, in every forward pass."""
+
+    def __init__(self):
+        super().__init__()
+        self.student, self.teacher = nn.Linear(6, 2), nn.Linear(6, 2).requires_grad_(False)
+
+    def forward(self, x):
+        for s, t in zip(self.student.parameters(), self.teacher.parameters(), strict=True):
+            t.data.mul_(0.9).add_(0.1 * s.detach())
+        return self.student(x) + self.teacher(x)
+
+
+def teacher():
+    return small_setup(model=Teacher())
 
 
 def quantisation_aware():
@@ -233,7 +260,7 @@ class Stream(IterableDataset):
     def __iter__(self):
         for x, y in small_data(40):
             self.position += 1
-            yield x + 0.01 * np.random.rand(), y
+            yield x + 0.01 * np.random.rand(), y  # noqa: NPY002
 
 
 def stream():
@@ -298,10 +325,26 @@ def own_step_that_owns_it():
     return replace(setup, train_batch=OwnStep(setup.compute_loss, setup.model), owns_step=True)
 
 
+class SchedulingStep(OwnStep):
+    """Steps a scheduler that leaves no mark on the optimizer."""
+
+    def __call__(self, batch, update):
+        outcome = super().__call__(batch, update)
+        self.model.scheduler_of_the_notebook().step(outcome.loss.detach())
+        return outcome
+
+
+def own_step_that_schedules():
+    setup = small_setup()
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(setup.optimizer)
+    setup.model.scheduler_of_the_notebook = lambda: scheduler
+    return replace(setup, train_batch=SchedulingStep(setup.compute_loss, setup.model))
+
+
 KINDS = [
     plain, sgd_momentum_warm, adamw_warm, sgd_without_momentum, rmsprop_adagrad_groups, capturable, amsgrad_foreach,
-    frozen, frozen_batch_norm, whole_model_in_eval, tied, bf16, parametrized, lazy, stateful, momentum_encoder,
+    frozen, frozen_batch_norm, whole_model_in_eval, tied, bf16, parametrized, lazy, stateful, momentum_encoder, teacher,
     quantisation_aware, hooked, scheduled, with_scaler, clipped_and_accumulated, compiled, data_parallel,
     with_generator, own_sampler, stream, list_of_batches, dict_batches, own_step, own_step_that_unfreezes,
-    own_step_that_owns_it,
+    own_step_that_owns_it, own_step_that_schedules, stateful_warm,
 ]  # fmt: skip

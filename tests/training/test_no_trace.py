@@ -47,7 +47,7 @@ def test_a_sweep_leaves_no_trace_after_an_error_or_interrupt_anywhere(kind, plac
 
 def seeded(kind):
     random.seed(1)
-    np.random.seed(1)
+    np.random.seed(1)  # noqa: NPY002
     torch.manual_seed(1)
     return kind()
 

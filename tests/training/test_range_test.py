@@ -33,7 +33,7 @@ def test_an_error_of_the_model_carries_the_partial_result():
     before = fingerprint(setup)
     calls = []
 
-    def fail(module, args):
+    def fail(module, args):  # noqa: ARG001
         calls.append(module)
         if len(calls) == 5:
             raise RuntimeError("the model's own words")

@@ -53,7 +53,7 @@ class BodyRun:
     def run(self, item: Any) -> tuple[Any, dict[str, Any]]:
         """Run the body on a batch; return its `loss` and its metrics, where this batch assigned them."""
         namespace = self._names.namespace
-        with self._names.in_place():
+        with self._names:
             before = {name: namespace.get(name) for name in (LOSS, *self.body.metric_names)}
             namespace[ITEM] = item
             try:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from lr_magic.training.interrupts import hold_interrupts_in
 
 
 class CarriedNames:
-    """Names of a body that keep their values from batch to batch and never stay in the notebook.
+    """Context manager: names of a body that keep their values from batch to batch and never stay in the notebook.
 
     The body runs in the notebook's real namespace, so that functions defined there, comprehensions and lambdas see
-    what it binds. Only for that moment its names are in place; before and after, the notebook's own are.
+    what it binds. Only in the block its names are in place; before and after, the notebook's own are.
 
     Parameters
     ----------
@@ -27,21 +25,26 @@ class CarriedNames:
         self.namespace = namespace
         self._names = names
         self._carried: dict[str, Any] = {}
+        self._own: dict[str, Any] = {}
 
-    @contextmanager
-    def in_place(self) -> Iterator[None]:
-        """Put the carried values into the notebook, and afterwards the notebook's own back, whatever happens."""
+    def __enter__(self) -> None:
         namespace = self.namespace
-        own = {name: namespace[name] for name in self._names if name in namespace}
+        self._own = {name: namespace[name] for name in self._names if name in namespace}
         namespace.update(self._carried)
-        try:
-            yield
-        finally:
-            self._carried = {name: namespace[name] for name in self._names if name in namespace}
-            for name in self._carried.keys() - own.keys():
+
+    def __exit__(self, *_: object) -> None:
+        namespace, own = self.namespace, self._own
+        self._carried = {name: namespace[name] for name in self._names if name in namespace}
+        for name in self._carried:
+            if name not in own:
                 del namespace[name]
-            namespace.update(own)
+        namespace.update(own)
 
     def forget(self) -> None:
         """Begin anew: the next batch sees the notebook's own values."""
         self._carried.clear()
+
+
+# The notebook must not be left with half of its names.
+hold_interrupts_in(CarriedNames.__enter__.__code__)
+hold_interrupts_in(CarriedNames.__exit__.__code__)

@@ -12,8 +12,8 @@ from lr_magic.notebook.body.loss_check import checked_loss
 from lr_magic.notebook.body.quiet import Quiet
 from lr_magic.notebook.body.scalars import followed_scalars
 from lr_magic.pure.errors import DiscoveryError
-from lr_magic.training.interception_backward import backward_intercepted
-from lr_magic.training.interception_methods import gradients_aside, nothing, replaced
+from lr_magic.training.interception_backward import BackwardIntercepted
+from lr_magic.training.interception_methods import MethodsReplaced, gradients_aside, nothing
 from lr_magic.training.setup import BatchOutcome
 
 if TYPE_CHECKING:
@@ -41,13 +41,13 @@ class ForwardBody:
     def __call__(self, batch: Any) -> BatchOutcome:
         """Loss and metrics of a batch; nothing is updated."""
         losses: list[torch.Tensor] = []
-        with Quiet(), replaced(self._left_out), gradients_aside(self._model), _backward_noted(losses), no_step():
+        with Quiet(), MethodsReplaced(self._left_out), gradients_aside(self._model), _backward_noted(losses), no_step():
             loss, metrics = self._run.run(batch)
         followed = followed_scalars(metrics, [*losses, loss])
         if not losses:
             return BatchOutcome(checked_loss(loss, self._run.body.magic), followed)
         # a share of the step's loss, where the body divides by the batches of a step
-        total = torch.stack([piece.reshape(()) for piece in losses]).sum() * self._training.batches_per_step
+        total = torch.stack(losses).sum() * self._training.batches_per_step
         return BatchOutcome(total, followed)
 
 
@@ -58,9 +58,9 @@ def _itself(loss: torch.Tensor) -> torch.Tensor:
 @contextmanager
 def _backward_noted(losses: list[torch.Tensor]) -> Iterator[None]:
     def note(call: BackwardCall) -> None:
-        losses.extend(tensor.detach() for tensor in call.tensors)
+        losses.extend(call.losses)
 
-    with backward_intercepted(note):
+    with BackwardIntercepted(note):
         yield
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -10,7 +10,7 @@ import torch
 from lr_magic.notebook.body.loss_check import checked_loss
 from lr_magic.notebook.body.quiet import Quiet
 from lr_magic.notebook.body.scalars import followed_scalars
-from lr_magic.training.interception_methods import nothing, replaced
+from lr_magic.training.interception_methods import MethodsReplaced, nothing
 from lr_magic.training.setup import BatchOutcome
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ class TrainingBody:
     def __init__(self, run: BodyRun, calls: UpdateCalls, left_out: list[tuple[Any, str]], *, is_quiet: bool) -> None:
         self._run = run
         self._calls = calls
-        self._left_out = [(value, name, nothing) for value, name in left_out]
-        self._is_quiet = is_quiet
+        self._left_out = MethodsReplaced((value, name, nothing) for value, name in left_out)
+        self._quiet = Quiet if is_quiet else nullcontext
         self._told: list[torch.Tensor] = []
         self._pieces: list[torch.Tensor] = []
         self.batches_per_step = 1
@@ -48,12 +48,10 @@ class TrainingBody:
         if self._pieces and self._calls.has_no_gradients():
             # a pass ended within a step, and the engine began anew
             self._told, self._pieces = [], []
-        with ExitStack() as stack:
-            if self._is_quiet:
-                stack.enter_context(Quiet())
-            stack.enter_context(replaced(self._left_out))
-            stack.enter_context(self._calls.handed_to(update))
-            loss, metrics = self._run.run(batch)
+        self._calls.update = update
+        with self._quiet():
+            with self._left_out, self._calls:
+                loss, metrics = self._run.run(batch)
         return self._outcome(loss, metrics, update)
 
     def _outcome(self, loss: Any, metrics: dict[str, Any], update: Update) -> BatchOutcome | None:
@@ -74,13 +72,17 @@ class TrainingBody:
 
         A step's pieces are usually shares (``loss / 4``), and the engine tells the mean over a step's batches.
         """
-        batch_loss = torch.stack([piece.reshape(()) for piece in self._calls.losses]).sum()
+        losses = self._calls.losses
+        batch_loss = losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+        if update.has_stepped and not self._pieces and not self._told:
+            self.batches_per_step = 1
+            return batch_loss
         self._pieces.append(batch_loss)
         if not update.has_stepped:
             self._told.append(batch_loss)
             return batch_loss
         number = len(self._told) + 1
-        told = batch_loss if number == 1 else number * torch.stack(self._pieces).sum() - torch.stack(self._told).sum()
+        told = number * torch.stack(self._pieces).sum() - sum(self._told)
         self.batches_per_step = number
         self._told, self._pieces = [], []
         return told

@@ -41,7 +41,7 @@ _ASSIGNED_MAGIC = re.compile(r"^(\s*[\w, ]+=\s*)(?:%|!).*$")
 def parse_cell(source: str) -> ast.Module:
     r"""Syntax tree of a cell; empty for a cell in another language or one that is not Python.
 
-    >>> ast.unparse(parse_cell("%%time\\nx = 1"))
+    >>> ast.unparse(parse_cell("%%time\nx = 1"))
     'x = 1'
     """
     try:

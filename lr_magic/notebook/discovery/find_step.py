@@ -12,11 +12,12 @@ from lr_magic.notebook.discovery.identity import optimized
 from lr_magic.notebook.discovery.index_guard import index_guard
 from lr_magic.notebook.discovery.loss_candidates import loss_candidates
 from lr_magic.notebook.discovery.own_step.choose import OwnSteps, follow_sources, try_own_steps
-from lr_magic.notebook.discovery.own_step.helpers import helpers
+from lr_magic.notebook.discovery.own_step.helpers import helpers, helpers_among
 from lr_magic.notebook.discovery.own_step.loaders import loader_of_own_step, loop_as_loader
 from lr_magic.notebook.discovery.own_step.modules import modules_used
 from lr_magic.notebook.discovery.own_step.roles import Cast
 from lr_magic.notebook.discovery.own_step.verdict import the_own_step
+from lr_magic.notebook.discovery.reproducible import with_warning_if_irreproducible
 from lr_magic.notebook.discovery.situation import metrics_of, situation_of
 from lr_magic.notebook.discovery.tensor_pair import tensor_pair
 from lr_magic.notebook.discovery.trial_batches import draw_trial_batches, refuse_live_iterator
@@ -59,9 +60,13 @@ def find_step(
         batches = [move(batch, parts.device) for batch in draw_trial_batches(parts.train, request.magic)]
         if request.loss is None:
             followed += helpers(candidates.functions, model.name, cast, history, batches[0])
-            steps = try_own_steps(followed, batches, optimized(parts.optimizer), steps)
+        else:
+            asked = [function for function in candidates.functions if request.loss in function.names]
+            followed = list(helpers_among(asked, model.name, cast, history, batches[0]))
+        steps = try_own_steps(followed, batches, optimized(parts.optimizer), steps)
         situation = situation_of(parts, candidates, request, namespace, batches)
-        return parts, _choose(parts, steps, situation, request=request, namespace=namespace, history=history)
+        found = _choose(parts, steps, situation, request=request, namespace=namespace, history=history)
+        return parts, with_warning_if_irreproducible(found, batches[0])
 
 
 def _cast(parts: Parts, candidates: Candidates, namespace: Mapping[str, object]) -> Cast:

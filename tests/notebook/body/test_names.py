@@ -79,7 +79,7 @@ def carried(namespace, *names):
 
 
 def run_in(names, body):
-    with names.in_place():
+    with names:
         exec(body, names.namespace)
     names.namespace.pop("__builtins__", None)
 
@@ -87,13 +87,13 @@ def run_in(names, body):
 def test_new_names_last_from_batch_to_batch_and_are_not_left_behind():
     notebook = {"kept": 1}
     names = carried(notebook, "hidden")
-    with names.in_place():
+    with names:
         notebook["hidden"] = 1
     assert notebook == {"kept": 1}
-    with names.in_place():
+    with names:
         assert notebook["hidden"] == 1
         notebook["hidden"] += 1
-    with names.in_place():
+    with names:
         assert notebook["hidden"] == 2
 
 
@@ -101,7 +101,7 @@ def test_the_notebooks_own_value_is_read_first_and_never_changed():
     notebook = {"running_loss": 10.0}
     names = carried(notebook, "running_loss")
     for expected in (11.0, 12.0):
-        with names.in_place():
+        with names:
             notebook["running_loss"] += 1.0
             assert notebook["running_loss"] == expected
         assert notebook["running_loss"] == 10.0
@@ -109,7 +109,7 @@ def test_the_notebooks_own_value_is_read_first_and_never_changed():
 
 def test_a_deleted_name_is_there_again_afterwards():
     notebook = {"batch": 1}
-    with carried(notebook, "batch").in_place():
+    with carried(notebook, "batch"):
         del notebook["batch"]
     assert notebook == {"batch": 1}
 
@@ -125,15 +125,15 @@ def test_names_are_put_back_whatever_ends_the_batch():
 def test_forgetting_begins_with_the_notebooks_values_again():
     notebook = {"x": 1}
     names = carried(notebook, "x")
-    with names.in_place():
+    with names:
         notebook["x"] = 2
     names.forget()
-    with names.in_place():
+    with names:
         assert notebook["x"] == 1
 
 
 def test_the_order_of_the_notebooks_names_stays():
     notebook = {"a": 1, "b": 2, "c": 3}
-    with carried(notebook, "a", "b").in_place():
+    with carried(notebook, "a", "b"):
         notebook.update(b=5, a=4)
     assert list(notebook) == ["a", "b", "c"]

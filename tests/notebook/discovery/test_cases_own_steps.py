@@ -277,6 +277,9 @@ def train_classifier_simple(model, train_loader, val_loader, optimizer, device, 
 def test_a_helper_that_knows_the_step(notebook, more):
     book = notebook(IMPORTS, GPT, *more)
     book.check_loss(book.find(), "x, y = batch; loss = calc_loss_batch(x, y, model, device)")
+    book.run("inputs, targets = next(iter(train_loader))\nfirst = calc_loss_batch(inputs, targets, model, device)")
+    book.check_loss(book.find(), "x, y = batch; loss = calc_loss_batch(x, y, model, device)")
+    book.check_loss(book.find(loss="calc_loss_batch"), "x, y = batch; loss = calc_loss_batch(x, y, model, device)")
 
 
 LENGTHS = """

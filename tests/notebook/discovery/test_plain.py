@@ -191,3 +191,31 @@ def test_optimizer_of_a_tensor(notebook):
     book = notebook(IMPORTS, DATA, MODEL)
     book.run("image = torch.rand(1, 3, 4, 4, requires_grad=True)\nopt = torch.optim.Adam([image])")
     assert "`opt` holds [1, 3, 4, 4] float32, which is not the parameters of one module" in book.refusal()
+
+
+def test_a_loss_that_is_not_reproducible_is_said(notebook):
+    book = notebook(IMPORTS, DATA, MODEL, OPTIMIZER, "count = [0]")
+    book.run("def loss_fn(out, y):\n    count[0] += 1\n    return F.cross_entropy(out, y) * count[0]")
+    assert any("same random numbers" in finding.description for finding in book.find().findings)
+
+
+def test_nothing_of_a_trial_is_held_on_to(plain):
+    plain.run("import weakref\nseen = []")
+    plain.run("""
+class Watched(nn.Module):
+    def forward(self, out, target):
+        seen.extend(weakref.ref(tensor) for tensor in (out, target))
+        return F.cross_entropy(out, target)
+criterion = Watched()
+""")
+    found = plain.find(loss="criterion")
+    assert plain["seen"]
+    assert not any(reference() is not None for reference in plain["seen"])
+    assert found.setup.compute_loss is not None
+
+
+def test_a_compiled_or_parallel_model_is_looked_through(plain):
+    plain.run("wrapped = nn.DataParallel(model)\ncriterion_of_old = None")
+    found = plain.find()
+    assert found.setup.model is plain["wrapped"]
+    plain.check_loss(found, "x, y = batch; loss = criterion(wrapped(x), y)")

@@ -57,9 +57,17 @@ def helpers(
     own = getattr(unwrapped(cast.model), "training_step", None)
     if callable(own) and not isinstance(own, nn.Module) and (call := _taking_batch(own, {}, batch)) is not None:
         yield _followed(f"{model_name}.training_step", call, (10**6, 0))
+    named = [c for c in functions if sounds_like_loss(c.name) and not sounds_like_loader(c.name)]
+    yield from helpers_among(named, model_name, cast, history, batch)
+
+
+def helpers_among(
+    functions: list[Candidate], model_name: str, cast: Cast, history: CellHistory, batch: object
+) -> Iterator[Followed]:
+    """Yield those functions, whatever their name, that run the model and can be called with the parts of a batch."""
     for candidate in functions:
         function = plain_function(candidate.value)
-        if function is None or not sounds_like_loss(candidate.name) or sounds_like_loader(candidate.name):
+        if function is None:
             continue
         given = bindings(function, cast, history)
         if model_name not in function.__code__.co_names and not any(value is cast.model for value in given.values()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from lr_magic.notebook.discovery.loss_candidates import sounds_like_loss
 from lr_magic.notebook.discovery.words import sounds_like_loader, words_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from types import FunctionType
 
     from lr_magic.notebook.discovery.cell_history import CellHistory
@@ -59,7 +60,8 @@ def _by_last_call(function: FunctionType, cast: Cast, history: CellHistory) -> d
         given = _arguments(call, function, cast.namespace)
         trained = [v for v in given.values() if isinstance(v, torch.optim.Optimizer) or _has_parameters(v)]
         if not trained or any(v is cast.model or v is cast.optimizer for v in trained):
-            return given
+            # Where there is a loader, a tensor that was passed is a batch left over from that call.
+            return {n: v for n, v in given.items() if cast.train_loader is None or not _holds_tensor(v)}
     return {}
 
 
@@ -97,6 +99,11 @@ def _by_role(name: str, cast: Cast) -> Any:
         return here
     is_loss = (sounds_like_loss(name) or name in {"criterion", "loss"}) and len(cast.criteria) == 1
     return cast.criteria[0].candidate.value if is_loss else _NOBODY
+
+
+def _holds_tensor(value: object) -> bool:
+    parts = value.values() if isinstance(value, Mapping) else value if isinstance(value, (tuple, list)) else (value,)
+    return any(isinstance(part, torch.Tensor) for part in parts)
 
 
 def _has_parameters(value: object) -> bool:

@@ -1,0 +1,42 @@
+"""The state before the last training, so that it can be undone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lr_magic.pure.errors import SettingError
+from lr_magic.training.training_state import TrainingState, fits_in_memory
+
+if TYPE_CHECKING:
+    from lr_magic.training.setup import TrainingSetup
+
+
+class UndoSlot:
+    """Keeps one state: a history may live long in the notebook's outputs, and copies of a model must not with it."""
+
+    def __init__(self) -> None:
+        self._state: TrainingState | None = None
+        self._reason = "No training has been run yet."
+
+    def keep(self, setup: TrainingSetup) -> None:
+        """Keep the state of a setup, in place of an older one; too large a one is not kept."""
+        self._state = None
+        if fits_in_memory(setup):
+            self._state = TrainingState(setup)
+        else:
+            self._reason = "The model was too large to be kept in memory beside the training."
+
+    def undo(self) -> str:
+        """Put back what was kept; says what was done.
+
+        Raises
+        ------
+        SettingError
+            If nothing is kept.
+        """
+        if self._state is None:
+            raise SettingError(f"There is nothing to undo. {self._reason}")
+        num_tensors = self._state.num_tensors
+        self._state.put_back()
+        self._state, self._reason = None, "The last training has been undone already."
+        return f"undone: {num_tensors} tensors and the optimizer's state are as before the last training"

@@ -1,0 +1,222 @@
+"""A fine-tuning session in a real IPython shell: freeze, find, fit, unfreeze, find, fit, undo, interrupt, resume."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+import torch
+from IPython.core.error import UsageError
+from IPython.testing.globalipapp import start_ipython
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+import lr_magic
+from lr_magic.pure.stop_reason import StopReason
+
+
+@pytest.fixture(scope="session")
+def global_shell():
+    return start_ipython()
+
+
+@pytest.fixture
+def notebook(global_shell):
+    """A shell with a network of three layer groups, one optimizer, loaders and a criterion."""
+    global_shell.reset(new_session=False)
+    lr_magic.load_ipython_extension(global_shell)
+    x = torch.randn(96, 4)
+    data = TensorDataset(x, (x[:, 0] > 0).long())
+    layers = [nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2)]
+    names = {"model": nn.Sequential(*layers)}
+    names["optimizer"] = torch.optim.AdamW(names["model"].parameters(), lr=1e-3)
+    names["train_loader"] = DataLoader(data, batch_size=16, shuffle=True)
+    names["valid_loader"] = DataLoader(data, batch_size=32)
+    names["criterion"] = nn.CrossEntropyLoss()
+    global_shell.push({**names, "nn": nn, "torch": torch})
+    yield global_shell
+    lr_magic.unload_ipython_extension(global_shell)
+    global_shell.reset(new_session=False)
+
+
+def run(shell, source):
+    result = shell.run_cell(source, store_history=True)
+    result.raise_error()
+    return result.result
+
+
+def refusal(shell, source):
+    with pytest.raises(UsageError) as caught:
+        run(shell, source)
+    assert "\n" not in str(caught.value).strip()
+    return str(caught.value)
+
+
+def weights(shell):
+    return [tensor.clone() for tensor in shell.user_ns["model"].state_dict().values()]
+
+
+def same(one, other):
+    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+def trained(shell):
+    return [p.requires_grad for p in shell.user_ns["model"].parameters()]
+
+
+def test_the_whole_session(notebook, capsys):
+    run(notebook, "%freeze")
+    text = capsys.readouterr().out
+    assert "2      5       18      trained" in text
+    assert "batch norms in frozen layers: 1, frozen whole" in text
+    assert trained(notebook) == [False] * 6 + [True] * 2
+    body = weights(notebook)[:-2]
+    run(notebook, "%lr_find --num-steps 40 --no-live")
+    assert notebook.user_ns["lr_found"].proposed_range is None
+    run(notebook, "%fit_one_cycle 2 --max-lr 1e-2 --no-live --metric accuracy")
+    assert same(weights(notebook)[:-2], body)
+    run(notebook, "%unfreeze")
+    assert all(trained(notebook))
+    found = run(notebook, "%lr_find --num-steps 40 --no-live")
+    assert found.first_stage_lr == 1e-2
+    low, high = found.proposed_range
+    assert high <= 1e-3
+    assert low == pytest.approx(high / 100)
+    assert "is proposed" in found.reading
+    history = run(notebook, "%fit_one_cycle 2 --no-live --metric accuracy")
+    assert history.settings["max_lr"] == pytest.approx([low, high / 10, high], rel=1e-2)
+    assert not same(weights(notebook)[:-2], body)
+    assert history.epochs[-1].metrics["accuracy"] > 0.5
+    # nothing was unfrozen since
+    assert run(notebook, "%lr_find --num-steps 40 --no-live").proposed_range is None
+
+
+def test_a_chosen_range_wins_over_the_proposed_one(notebook):
+    run(notebook, "%freeze")
+    run(notebook, "%fit_one_cycle 1 --max-lr 1e-2 --no-live")
+    run(notebook, "%unfreeze")
+    run(notebook, "%lr_find --num-steps 40 --no-live")
+    notebook.user_ns["lr_found"].lr_range = (1e-5, 1e-3)
+    assert run(notebook, "%fit_one_cycle 1 --no-live").settings["max_lr"] == pytest.approx([1e-5, 1e-4, 1e-3])
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("%freeze 2", [False] * 4 + [True] * 4),
+        ("%freeze 0 3.bias", [False] * 2 + [True] * 3 + [False] + [True] * 2),
+        ("%freeze --groups [['0','1'],['3','5']]", [False] * 4 + [True] * 4),
+        ("%freeze --model model --optimizer optimizer", [False] * 6 + [True] * 2),
+    ],
+)
+def test_every_way_to_freeze(notebook, line, expected):
+    run(notebook, line)
+    assert trained(notebook) == expected
+    run(notebook, "%unfreeze")
+    assert all(trained(notebook))
+
+
+@pytest.mark.parametrize(
+    ("line", "hint"),
+    [
+        ("%freeze 9", "3 layer groups"),
+        ("%freeze nope", "no layer 'nope'"),
+        ("%unfreeze nope", "no layer 'nope'"),
+        ("%freeze --model nope", "nope"),
+        ("%freeze --groups nope", "nope"),
+        ("%freeze --nope", "nope"),
+        ("%fit_undo", "nothing to undo"),
+        ("%fit_one_cycle --resume", "no training to resume"),
+        ("%fit_one_cycle 3 --resume", "leave epochs out"),
+        ("%fit_one_cycle --resume --checkpoint nowhere.pt", "no training to resume"),
+        ("%fit_one_cycle 1 --max-lr 1e-2 --checkpoint nowhere/fit.pt", "does not exist"),
+        ("%fit_one_cycle 1 --max-lr 1e-2 --weight-decay -1", "weight_decay"),
+        ("%fit_one_cycle 1 --max-lr slice(None)", "high end"),
+    ],
+)
+def test_refusals_are_one_line_and_touch_nothing(notebook, line, hint):
+    before = weights(notebook)
+    assert hint in refusal(notebook, line)
+    assert same(weights(notebook), before)
+    assert all(trained(notebook))
+
+
+def test_undo_gives_the_weights_and_the_optimizers_state_back(notebook, capsys):
+    run(notebook, "%fit_one_cycle 1 --max-lr 1e-2 --no-live")
+    before = weights(notebook)
+    steps = notebook.user_ns["optimizer"].state[notebook.user_ns["model"][0].weight]["step"].item()
+    run(notebook, "%fit_one_cycle 2 --max-lr 1e-2 --no-live")
+    assert not same(weights(notebook), before)
+    run(notebook, "%fit_undo")
+    assert "undone" in capsys.readouterr().out
+    assert same(weights(notebook), before)
+    assert notebook.user_ns["optimizer"].state[notebook.user_ns["model"][0].weight]["step"].item() == steps
+    assert "undone already" in refusal(notebook, "%fit_undo")
+
+
+def interrupted(shell, line, number):
+    model, calls = shell.user_ns["model"], []
+
+    def count(_module, _inputs):
+        calls.append(1)
+        if len(calls) == number:
+            signal.raise_signal(signal.SIGINT)
+
+    handle = model[5].register_forward_pre_hook(count)
+    shell.run_cell(line, store_history=True)
+    handle.remove()
+    history = shell.user_ns["fit_history"]
+    assert history.stop_reason is StopReason.INTERRUPTED
+    return history
+
+
+def test_an_interrupted_training_goes_on_in_the_same_kernel(notebook):
+    # discovery tries the step before: the interrupt comes after its trials
+    partial = interrupted(notebook, "%fit_one_cycle 4 --max-lr 1e-2 --no-live", 30)
+    assert 0 < len(partial.steps) < 24
+    history = run(notebook, "%fit_one_cycle --resume --no-live")
+    assert (len(history.steps), len(history.epochs)) == (24, 4)
+    assert history.stop_reason is StopReason.COMPLETED
+    assert "ran to its end" in refusal(notebook, "%fit_one_cycle --resume")
+
+
+def test_a_training_goes_on_in_a_fresh_kernel(notebook, tmp_path):
+    path = tmp_path / "fit.pt"
+    partial = interrupted(notebook, f"%fit_one_cycle 4 --max-lr 1e-2 --no-live --checkpoint {path}", 30)
+    del notebook.user_ns["fit_history"]
+    with torch.no_grad():
+        notebook.user_ns["model"][0].weight.zero_()
+    history = run(notebook, f"%fit_one_cycle --resume --no-live --checkpoint {path}")
+    assert history.steps[: len(partial.steps)] == partial.steps
+    assert (len(history.steps), history.stop_reason) == (24, StopReason.COMPLETED)
+    assert "ran to its end" in refusal(notebook, f"%fit_one_cycle --resume --checkpoint {path}")
+
+
+def test_a_history_of_another_model_is_not_gone_on_with(notebook):
+    interrupted(notebook, "%fit_one_cycle 4 --max-lr 1e-2 --no-live", 30)
+    run(notebook, "model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))\n"
+        "optimizer = torch.optim.AdamW(model.parameters())")  # fmt: skip
+    assert "another model" in refusal(notebook, "%fit_one_cycle --resume --no-live")
+
+
+def test_a_dry_run_shows_the_plan_and_trains_nothing(notebook, capsys):
+    before, random = weights(notebook), torch.get_rng_state()
+    assert run(notebook, "%fit_one_cycle 3 --max-lr 1e-4:1e-2 --dry-run") is None
+    text = capsys.readouterr().out
+    assert "0, 1   4e-6        1e-4     4e-10     0.95 → 0.85 → 0.95" in text
+    assert "3 epochs, 18 steps, the peak at step 4" in text
+    assert "ms per step" in text
+    assert same(weights(notebook), before)
+    assert torch.equal(torch.get_rng_state(), random)
+    assert "fit_history" not in notebook.user_ns
+
+
+def test_options_of_the_session_reach_the_loop(notebook):
+    history = run(notebook, "%fit_one_cycle 2 --max-lr 1e-2 --no-live --weight-decay 0.3 --restore-best --roll-back")
+    assert history.settings["weight_decay"] == 0.3
+
+
+def test_a_whole_training_cell_has_a_loop_of_its_own(notebook):
+    cell = "%%fit_one_cycle --steps 6 --max-lr 1e-2 --no-live --restore-best\nfor x, y in train_loader:\n"
+    cell += "    optimizer.zero_grad()\n    criterion(model(x), y).backward()\n    optimizer.step()"
+    assert "runs its own loop" in refusal(notebook, cell)

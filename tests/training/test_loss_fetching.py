@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from lr_magic.pure.stop_reason import StopReason
+from lr_magic.training import loss_fetching, sweep
+from lr_magic.training.loss_fetching import ImmediateFetcher, LateFetcher, fetcher_for
+from lr_magic.training.range_test import range_test
+
+from .endings import with_losses
+from .small_setups import small_setup
+
+
+class CountingLoss(torch.Tensor):
+    """Stands in for a loss on an accelerator: counts every call that would wait for the device."""
+
+    waits = 0
+    _WAITING = {"item", "tolist", "__float__", "__bool__", "__int__", "cpu", "numpy", "__index__"}  # noqa: RUF012
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        if getattr(func, "__name__", "") in cls._WAITING:
+            CountingLoss.waits += 1
+        return super().__torch_function__(func, types, args, kwargs or {})
+
+
+@pytest.fixture
+def late(monkeypatch):
+    """Losses are read as on an accelerator, by a clock that stands still."""
+    monkeypatch.setattr(sweep, "fetcher_for", lambda _: LateFetcher(clock=lambda: 0.0))
+    CountingLoss.waits = 0
+
+
+def counting(setup):
+    return with_losses(setup, lambda loss: loss.as_subclass(CountingLoss), at=0)
+
+
+def test_no_step_waits_for_its_own_loss(late):  # noqa: ARG001
+    range_test(counting(small_setup()), num_steps=200, stop_when_diverged=False, end_lr=1e-3)
+    # 200 losses come in six groups of 32 and a rest.
+    assert CountingLoss.waits <= 7
+
+
+def test_a_bare_loop_is_seen_to_wait():
+    setup = counting(small_setup())
+    for batch in setup.train_loader:
+        setup.compute_loss(batch).loss.item()
+    assert CountingLoss.waits >= len(setup.train_loader)
+
+
+def test_late_losses_give_the_same_curve_and_the_same_end(late, monkeypatch):  # noqa: ARG001
+    late_result = range_test(small_setup(lr=0.1, optimizer=torch.optim.SGD), end_lr=1e4)
+    monkeypatch.setattr(sweep, "fetcher_for", fetcher_for)
+    torch.manual_seed(0)
+    result = range_test(small_setup(lr=0.1, optimizer=torch.optim.SGD), end_lr=1e4)
+    assert late_result.losses.tolist() == result.losses.tolist()
+    assert late_result.stop_reason is result.stop_reason
+
+
+def test_a_nan_that_is_read_late_ends_the_curve_at_its_own_step(late):  # noqa: ARG001
+    result = range_test(with_losses(small_setup(), lambda loss: loss * float("nan")), num_steps=100)
+    assert result.stop_reason is StopReason.NON_FINITE
+    assert len(result.losses) == 11
+
+
+def losses(count):
+    return [torch.tensor(float(number)) for number in range(count)]
+
+
+def test_losses_come_back_in_order_and_complete():
+    fetcher = LateFetcher(clock=lambda: 0.0)
+    arrived = [number for loss in losses(1000) for number in fetcher.add(loss)]
+    assert len(arrived) >= 1000 - 4 * 32
+    assert arrived + fetcher.finish() == [float(number) for number in range(1000)]
+    assert fetcher.finish() == []
+
+
+def test_slow_steps_do_not_wait_for_a_full_group():
+    times = iter(range(100))
+    fetcher = LateFetcher(clock=lambda: float(next(times)))
+    arrived = [number for loss in losses(12) for number in fetcher.add(loss)]
+    assert len(arrived) >= 6
+
+
+def test_on_the_cpu_a_loss_is_read_at_once():
+    fetcher = fetcher_for(torch.device("cpu"))
+    assert isinstance(fetcher, ImmediateFetcher)
+    assert fetcher.add(torch.tensor(2.5)) == [2.5]
+    assert isinstance(loss_fetching.fetcher_for(torch.device("cuda")), LateFetcher)
+    assert isinstance(loss_fetching.fetcher_for(torch.device("mps")), LateFetcher)
+
+
+@pytest.mark.accelerator
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
+def test_on_cuda_no_step_synchronises():
+    setup = small_setup()
+    setup.model.cuda()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        range_test(setup, num_steps=100, stop_when_diverged=False, end_lr=1e-3)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")

@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+import gc
+import random
+import weakref
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from lr_magic.training import copy_place
+from lr_magic.training.batches import BatchSource
+from lr_magic.training.range_test import range_test
+from lr_magic.training.restore import restored
+
+from .fingerprint import bytes_of, fingerprint
+from .kinds import adamw_warm, frozen, plain
+from .small_setups import small_data, small_model, small_setup
+
+
+def test_the_receipt_counts_what_was_copied_and_compared():
+    with restored(adamw_warm()) as receipt:
+        assert str(receipt) == "not restored yet"
+    # 6 parameters and 3 buffers of the model, 3 tensors of Adam for each parameter
+    assert str(receipt) == "restored: 27 tensors, optimizer state, RNG"
+
+
+def test_without_a_setup_any_objects_are_restored():
+    model = small_model()
+    before = [bytes_of(tensor) for tensor in model.state_dict().values()]
+    with restored(modules=[model]) as receipt:
+        model(torch.randn(8, 6))
+    assert [bytes_of(tensor) for tensor in model.state_dict().values()] == before
+    assert str(receipt) == "restored: 9 tensors, RNG"
+
+
+def test_what_could_not_be_put_back_is_named_and_warned_of():
+    frozen_layer, head = nn.Linear(2, 2).requires_grad_(False), nn.Linear(2, 2)
+    optimizer = torch.optim.SGD(head.parameters(), lr=0.1)
+    model = nn.Sequential(frozen_layer, head)
+    with pytest.warns(RuntimeWarning, match="NOT as before: 1 tensor"):  # noqa: PT031, SIM117
+        with restored(modules=[model], optimizers=[optimizer]) as receipt:
+            for _ in range(3):
+                optimizer.step()
+            frozen_layer.weight.add_(1)  # not in one of the first steps, where it would have been copied
+    assert receipt.not_back == ("1 tensor",)
+
+
+def test_a_part_that_fails_does_not_keep_the_others_from_being_restored():
+    class Broken(np.random.RandomState):
+        def set_state(self, _):
+            raise RuntimeError("broken")
+
+    model = small_model()
+    model.generator = Broken(1)
+    before = bytes_of(model[0].weight)
+    with pytest.warns(RuntimeWarning, match="1 object"), restored(modules=[model]):  # noqa: PT031
+        model.generator.random()
+        model[0].weight.data.zero_()
+    assert bytes_of(model[0].weight) == before
+
+
+def test_frozen_parameters_are_not_copied_until_a_step_meets_their_gradients():
+    setup = frozen()
+    copied = []
+    original = copy_place.CopyPlace.copy_of
+    copy_place.CopyPlace.copy_of = lambda self, data: copied.append(data.data_ptr()) or original(self, data)
+    try:
+        with restored(setup):
+            assert setup.model[0].weight.data_ptr() not in copied
+            setup.model[0].requires_grad_(True)
+            setup.compute_loss(next(iter(setup.train_loader))).loss.backward()
+            before = bytes_of(setup.model[0].weight)
+            setup.optimizer.step()
+            assert setup.model[0].weight.data_ptr() in copied
+            assert bytes_of(setup.model[0].weight) != before
+    finally:
+        copy_place.CopyPlace.copy_of = original
+    assert bytes_of(setup.model[0].weight) == before
+    assert not setup.model[0].weight.requires_grad
+
+
+def test_gradients_come_back_as_the_same_objects_with_the_same_bytes():
+    setup = adamw_warm()
+    gradients = [parameter.grad for parameter in setup.model.parameters()]
+    before = [bytes_of(gradient) for gradient in gradients]
+    range_test(setup, num_steps=3)
+    assert all(p.grad is gradient for p, gradient in zip(setup.model.parameters(), gradients, strict=True))
+    assert [bytes_of(gradient) for gradient in gradients] == before
+
+
+def test_a_graph_from_before_still_goes_through_backward():
+    setup = plain()
+    loss = setup.compute_loss(next(iter(setup.train_loader))).loss
+    range_test(setup, num_steps=3)
+    loss.backward()
+    assert setup.model[0].weight.grad is not None
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda o: torch.optim.lr_scheduler.OneCycleLR(o, 1e-2, total_steps=100),
+        lambda o: torch.optim.lr_scheduler.StepLR(o, 3),
+        lambda o: torch.optim.lr_scheduler.ReduceLROnPlateau(o),  # noqa: PLW0108
+        lambda o: torch.optim.lr_scheduler.SequentialLR(
+            o, [torch.optim.lr_scheduler.LinearLR(o), torch.optim.lr_scheduler.CosineAnnealingLR(o, 9)], [4]
+        ),
+    ],
+    ids=["OneCycleLR", "StepLR", "ReduceLROnPlateau", "SequentialLR"],
+)
+def test_a_scheduler_that_the_block_steps_is_put_back(make):
+    setup = plain()
+    scheduler = make(setup.optimizer)
+    setup.optimizer.step()
+    state, before = repr(scheduler.state_dict()), fingerprint(setup)
+    with restored(modules=[setup.model], optimizers=[setup.optimizer]):
+        for _ in range(6):
+            setup.optimizer.step()
+            scheduler.step(*([1.0] if isinstance(scheduler, torch.optim.lr_scheduler.ReduceLROnPlateau) else []))
+    assert repr(scheduler.state_dict()) == state
+    assert fingerprint(setup) == before
+
+
+def test_a_scheduler_made_in_the_block_leaves_no_key_behind():
+    setup = plain()
+    before = fingerprint(setup)
+    with restored(setup):
+        torch.optim.lr_scheduler.OneCycleLR(setup.optimizer, 1e-2, total_steps=10)
+        setup.optimizer.add_param_group({"params": [nn.Parameter(torch.ones(1))]})
+    assert fingerprint(setup) == before
+
+
+def test_replaced_resized_and_recast_tensors_come_back():
+    model = small_model()
+    model.register_buffer("table", torch.arange(6.0))
+    before = fingerprint(small_setup(model=model))
+    with restored(modules=[model]):
+        model.half()
+        model.table.resize_(12)
+        model[0].weight = nn.Parameter(torch.zeros(8, 6))
+        del model[4]
+        model.extra = 1
+    after = fingerprint(small_setup(model=model))
+    for part in ("state", "buffers", "identities", "modules", "attributes"):
+        assert after[part] == before[part]
+
+
+def test_every_random_source_goes_on_where_it_was():
+    generators = [
+        torch.Generator().manual_seed(1),
+        np.random.default_rng(1),
+        random.Random(1),
+        np.random.RandomState(1),
+    ]
+    model = small_model()
+    model.generators = generators
+
+    def draw():
+        return (
+            random.random(), np.random.rand(), torch.rand(1).item(), torch.rand(1, generator=generators[0]).item(),  # noqa: NPY002
+            generators[1].random(), generators[2].random(), generators[3].rand(),
+        )  # fmt: skip
+
+    with restored(modules=[model]):
+        inside = draw()
+    assert draw() == inside
+
+
+def test_copies_go_to_host_memory_where_the_device_is_short(monkeypatch):
+    monkeypatch.setattr(copy_place, "free_bytes", lambda _: 100.0)
+    place = copy_place.CopyPlace()
+    host_copies = []
+    monkeypatch.setattr(copy_place, "host_copy", lambda data: host_copies.append(data) or data)
+    small, large = torch.ones(4, device="meta"), torch.ones(2**20, device="meta")
+    monkeypatch.setattr(copy_place, "_HOST_KINDS", ("cpu",))
+    place.copy_of(small)
+    assert place.note == ""
+    place.copy_of(large)
+    assert host_copies == [large] or host_copies[0] is large
+    assert place.note == "4 MiB of copies were kept in host memory: the device is short"
+
+
+def test_nothing_is_held_after_the_run():
+    setup = plain()
+    range_test(setup, num_steps=3)
+    gc.collect()
+    before = _num_tensors()
+    for _ in range(3):
+        range_test(setup, num_steps=3)
+    gc.collect()
+    assert _num_tensors() == before
+
+
+def test_an_exception_that_is_kept_holds_no_copies(monkeypatch):
+    copies = []
+    original = copy_place.CopyPlace.copy_of
+
+    def remember(self, data):
+        copy = original(self, data)
+        copies.append(weakref.ref(copy))
+        return copy
+
+    monkeypatch.setattr(copy_place.CopyPlace, "copy_of", remember)
+    setup = plain()
+    setup.model[0].register_forward_hook(lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError) as caught:
+        range_test(setup)
+    gc.collect()
+    assert caught.value.__traceback__ is not None
+    assert [copy() for copy in copies] == [None] * len(copies)
+
+
+def _num_tensors():
+    return sum(issubclass(type(value), torch.Tensor) for value in gc.get_objects())
+
+
+def test_persistent_workers_of_the_person_are_left_alone_and_those_of_the_run_end():
+    loader = DataLoader(small_data(48), 16, num_workers=1, persistent_workers=True)
+    setup = small_setup(loader=loader)
+    range_test(setup, num_steps=4)
+    assert loader._iterator is None
+    list(loader)
+    mine = loader._iterator
+    processes = mine._workers
+    range_test(setup, num_steps=4)
+    assert loader._iterator is mine
+    assert all(process.is_alive() for process in processes)
+    assert len(list(loader)) == 3
+    mine._shutdown_workers()
+
+
+def test_workers_of_a_pass_that_broke_off_end_with_the_run():
+    loader = DataLoader(small_data(48), 16, num_workers=1)
+    source = BatchSource(loader, torch.device("cpu"))
+    source.next()
+    processes = source._batches._workers
+    source.close()
+    assert not any(process.is_alive() for process in processes)

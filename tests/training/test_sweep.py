@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from lr_magic.pure.control import Pause, Resume, RunControl, Stop
+from lr_magic.pure.schedules import sweep_lrs
+from lr_magic.pure.stop_reason import StopReason
+from lr_magic.training.range_test import range_test
+from lr_magic.training.steering import Steering
+from lr_magic.training.sweep import Sweep
+from lr_magic.training.sweep_plan import SweepSettings, TimePlan
+
+from .small_setups import small_model, small_setup
+
+CPU = torch.device("cpu")
+
+
+def swept(optimizer, settings, losses=None):
+    """Drive a sweep with given losses; the rates that each step saw, and the result."""
+    seen = []
+    sweep = Sweep(settings, [optimizer], CPU)
+    while sweep.begin_step():
+        seen.append([float(group["lr"]) for group in optimizer.param_groups])
+        sweep.end_step(torch.tensor(2.0 if losses is None else float(losses[len(seen) - 1])))
+    return seen, sweep.result()
+
+
+def optimizer_of(*lrs, **options):
+    parameters = [torch.nn.Parameter(torch.ones(1)) for _ in lrs]
+    return torch.optim.SGD([{"params": [p], "lr": lr} for p, lr in zip(parameters, lrs, strict=True)], lr=1, **options)
+
+
+@pytest.mark.parametrize("linear", [False, True])
+@pytest.mark.parametrize("num_steps", [1, 2, 3, 100])
+def test_a_sweep_visits_the_planned_rates(linear, num_steps):
+    seen, result = swept(optimizer_of(0.1), SweepSettings(1e-5, 1.0, num_steps, linear=linear))
+    expected = sweep_lrs(1e-5, 1.0, num_steps, linear=linear).tolist()
+    assert [lr for (lr,) in seen] == result.lrs.tolist() == expected
+    assert result.stop_reason is StopReason.COMPLETED
+
+
+def test_the_ratios_of_param_groups_stay_and_the_axis_is_the_highest():
+    seen, result = swept(optimizer_of(1e-3, 1e-2, 0.0), SweepSettings(1e-4, 1e-1, 4))
+    assert result.lrs.tolist() == [lrs[1] for lrs in seen] == sweep_lrs(1e-4, 1e-1, 4).tolist()
+    assert np.allclose([lrs[0] / lrs[1] for lrs in seen], 0.1)
+    assert [lrs[2] for lrs in seen] == [0.0] * 4
+
+
+def test_rates_that_are_all_zero_are_swept_by_their_initial_rates():
+    optimizer = optimizer_of(0.0, 0.0)
+    optimizer.param_groups[0]["initial_lr"], optimizer.param_groups[1]["initial_lr"] = 1.0, 0.5
+    assert swept(optimizer, SweepSettings(1e-4, 1e-1, 2))[0] == [[1e-4, 5e-5], [1e-1, 5e-2]]
+    assert swept(optimizer_of(0.0, 0.0), SweepSettings(1e-4, 1e-1, 2))[0] == [[1e-4, 1e-4], [1e-1, 1e-1]]
+
+
+def test_rates_of_several_optimizers_are_swept_together():
+    one, other = optimizer_of(1e-2), optimizer_of(1e-3)
+    sweep = Sweep(SweepSettings(1e-4, 1e-1, 2), [one, other], CPU)
+    sweep.begin_step()
+    assert (one.param_groups[0]["lr"], other.param_groups[0]["lr"]) == (1e-4, pytest.approx(1e-5))
+
+
+def test_a_rate_in_a_tensor_is_filled_in_place():
+    optimizer = torch.optim.Adam(small_model().parameters(), lr=torch.tensor(1e-3), foreach=False)
+    tensor = optimizer.param_groups[0]["lr"]
+    seen, _ = swept(optimizer, SweepSettings(1e-4, 1e-1, 3))
+    assert optimizer.param_groups[0]["lr"] is tensor
+    assert np.allclose(seen, [[1e-4], [np.sqrt(1e-5)], [1e-1]])
+
+
+def test_each_rate_is_held_for_some_batches_and_averaged():
+    losses = np.arange(12.0)
+    seen, result = swept(optimizer_of(0.1), SweepSettings(1e-4, 1e-1, 4, batches_per_lr=3), losses)
+    assert [lr for (lr,) in seen] == np.repeat(sweep_lrs(1e-4, 1e-1, 4), 3).tolist()
+    assert result.losses.tolist() == [1.0, 4.0, 7.0, 10.0]
+    assert result.lrs.tolist() == sweep_lrs(1e-4, 1e-1, 4).tolist()
+
+
+def test_a_nan_among_the_batches_of_a_rate_ends_the_sweep_at_that_step():
+    losses = [1.0, 1.0, 1.0, 1.0, float("nan"), 1.0]
+    seen, result = swept(optimizer_of(0.1), SweepSettings(batches_per_lr=3), losses)
+    assert len(seen) == 5
+    assert result.stop_reason is StopReason.NON_FINITE
+    assert len(result.losses) == 2
+
+
+def test_without_the_stop_a_blow_up_runs_on_but_a_nan_does_not():
+    blow_up = [2.0] * 10 + [1.0] * 10 + [1e3] * 80
+    assert swept(optimizer_of(0.1), SweepSettings(), blow_up)[1].stop_reason is StopReason.DIVERGED
+    free = SweepSettings(stop_when_diverged=False)
+    assert swept(optimizer_of(0.1), free, blow_up)[1].stop_reason is StopReason.COMPLETED
+    blow_up[50] = float("inf")
+    result = swept(optimizer_of(0.1), free, blow_up)[1]
+    assert (result.stop_reason, len(result.losses)) == (StopReason.NON_FINITE, 51)
+
+
+def planned_by_time(seconds_per_step, *, seconds=10.0, first_step=0.0):
+    now = [100.0]
+    plan = TimePlan(SweepSettings(1e-4, 1e-1, seconds=seconds), clock=lambda: now[0])
+    lrs = []
+    while (lr := plan.next_lr(0.0)) is not None:
+        lrs.append(lr)
+        now[0] += seconds_per_step + (first_step if len(lrs) == 1 else 0.0)
+    return lrs, plan.end_reason
+
+
+def test_a_sweep_by_time_spreads_its_rates_over_the_time():
+    lrs, reason = planned_by_time(0.1)
+    assert (lrs[0], lrs[-1], reason) == (1e-4, 1e-1, StopReason.COMPLETED)
+    assert 100 <= len(lrs) <= 103
+    assert np.allclose(np.diff(np.log(lrs[1:-1])), np.diff(np.log(lrs[1:3])))
+
+
+def test_a_slow_first_step_costs_a_sweep_by_time_nothing():
+    assert len(planned_by_time(0.1, first_step=60.0)[0]) == len(planned_by_time(0.1)[0])
+
+
+def test_a_time_that_is_too_short_ends_the_sweep_before_the_last_rate():
+    lrs, reason = planned_by_time(1.0)
+    assert reason is StopReason.OUT_OF_TIME
+    assert lrs[-1] < 1e-1
+    assert np.allclose(np.diff(np.log10(lrs))[1:], 3 / 19)
+
+
+def test_records_arrive_in_order():
+    records = []
+    result = range_test(small_setup(), num_steps=12, on_step=records.append)
+    assert [record.step for record in records] == list(range(len(result.losses)))
+    assert [record.loss for record in records] == result.losses.tolist()
+    assert [record.lr for record in records] == result.lrs.tolist()
+
+
+def test_stop_keeps_what_was_measured():
+    control = RunControl()
+    result = range_test(small_setup(), control=control, on_step=lambda r: r.step == 6 and control.send(Stop()))
+    assert (len(result.losses), result.stop_reason) == (7, StopReason.STOPPED)
+
+
+def test_a_pause_polls_until_it_is_over():
+    control = RunControl(poll=lambda: polls.append(1))
+    polls, slept = [], []
+
+    def sleep(seconds):
+        slept.append(seconds)
+        if len(slept) == 3:
+            control.send(Resume())
+
+    steering = Steering(control, sleep=sleep)
+    control.send(Pause())
+    assert steering.follow()
+    assert len(slept) == 3
+    assert len(polls) >= 4
+    assert steering.paused_seconds > 0
+
+
+def test_stop_ends_a_pause():
+    control = RunControl()
+    control.send(Pause())
+    steering = Steering(control, sleep=lambda _: control.send(Stop()))
+    assert not steering.follow()
+
+
+def test_a_loop_adds_commands_of_its_own_and_ignores_unknown_ones():
+    heard = []
+    control = RunControl()
+    for command in ("unknown", 3):
+        control.send(command)
+    assert Steering(control, {int: heard.append}).follow()
+    assert heard == [3]
