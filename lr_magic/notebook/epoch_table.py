@@ -6,6 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from lr_magic.notebook.status_line import duration
+from lr_magic.pure import palette
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from lr_magic.pure.records import EpochRecord
 
 
+# the header is the legend of the plot above it
+_COLORS = {"train_loss": f";color:{palette.LOSS}", "valid_loss": f";color:{palette.VALIDATION}"}
 _CELL_STYLE = "text-align:right;padding:1px 12px;line-height:1.4"
 
 
@@ -39,7 +42,7 @@ def epoch_table_html(epochs: Sequence[EpochRecord], best: EpochRecord | None = N
     if not epochs:
         return ""
     header, *rows = epoch_table_cells(epochs)
-    head = "".join(f'<th style="{_CELL_STYLE}">{escape(cell)}</th>' for cell in header)
+    head = "".join(f'<th style="{_CELL_STYLE}{_COLORS.get(cell, "")}">{escape(cell)}</th>' for cell in header)
     body = "".join(_row_html(row, is_best=epoch is best) for epoch, row in zip(epochs, rows, strict=True))
     return f'<table style="font-variant-numeric:tabular-nums"><tr>{head}</tr>{body}</table>'
 

@@ -115,7 +115,8 @@ def _planned_lr(
     scale = done.scales["y"]
     planned = bqplot.Lines(x=steps, y=lrs, scales={"x": x_scale, "y": scale}, colors=[palette.CHOICE], stroke_width=2)
     axes = _axes(x_scale, scale, "learning rate")
-    axes[1].tick_format = "~g"
+    axes[1].tick_values, axes[1].tick_format = np.linspace(0.0, schedule.max_lr, 3), ".1e"
+    axes[1].label_color = palette.CHOICE
     return [planned, done], axes
 
 
@@ -128,6 +129,7 @@ def _planned_momentum(schedule: OneCycle, x_scale: bqplot.Scale) -> tuple[bqplot
         x=steps, y=momenta, scales={"x": x_scale, "y": scale}, colors=[palette.MUTED], line_style="dashed"
     )
     axis = bqplot.Axis(
+        tick_values=[schedule.base_momentum, schedule.max_momentum], tick_format=".2f",
         scale=scale, label="momentum", orientation="vertical", side="right", grid_lines="none",
         label_offset="40px",
     )  # fmt: skip

@@ -4,6 +4,7 @@ const MOVES = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDow
 function render({ model, el }) {
   const label = document.createElement("label");
   label.textContent = "lr ";
+  label.style.marginLeft = "4px";
   const input = document.createElement("input");
   input.type = "text";
   input.size = 9;

@@ -44,10 +44,14 @@ class RangeTestFigure:
             x=NOTHING, y=NOTHING, scales=self._scales, line_style="dotted", stroke_width=1.5,
             colors=[palette.MUTED, palette.SUGGESTION],
         )  # fmt: skip
+        self.level_names = bqplot.Label(
+            x=NOTHING, y=NOTHING, text=[], scales=self._scales, colors=[palette.MUTED, palette.SUGGESTION],
+            default_size=11, font_weight="normal", y_offset=-4, x_offset=4,
+        )  # fmt: skip
         self.click_area = _click_area(self._scales, start_lr, end_lr)
         self.choice = ChoiceMarks(self.x_scale, self.y_scale)
         self.figure = bqplot.Figure(
-            marks=[*self.choice.below, self.levels, self.curve, self.click_area, *self.choice.above],
+            marks=[*self.choice.below, self.levels, self.level_names, self.curve, self.click_area, *self.choice.above],
             axes=_axes(self.x_scale, self.y_scale, start_lr, end_lr, is_linear=is_linear),
             layout=Layout(width="100%", height="340px"),
             fig_margin={"top": 24, "bottom": 46, "left": 62, "right": 24},
@@ -67,10 +71,15 @@ class RangeTestFigure:
         with self.levels.hold_sync():
             self.levels.x = np.array([self.x_scale.min, self.x_scale.max])
             self.levels.y = np.array([[threshold] * 2, [best_loss] * 2])
+        with self.level_names.hold_sync():
+            self.level_names.x = np.array([self.x_scale.min] * 2)
+            self.level_names.y = np.array([threshold, best_loss])
+            self.level_names.text = ["stops above", "best so far"]
 
     def hide_levels(self) -> None:
         """Take the levels away: the run is over."""
         self.levels.visible = False
+        self.level_names.visible = False
 
     def set_y_limits(self, low: float, high: float) -> None:
         """Move the loss axis, and with it what spans it."""
