@@ -40,8 +40,14 @@ class ChoiceMarks:
             tooltip=bqplot.Tooltip(fields=["name", "x"], labels=["rule", "lr"], formats=["", ".2e"]),
         )  # fmt: skip
         self.brush = bqplot.interacts.BrushIntervalSelector(scale=x_scale, color=palette.CHOICE)
-        self.below = [self.interval, self.range]
-        self.above = [self.ticks, self.choice, self.choice_label, self.suggestion, self.suggestion_label]
+        # what lies above the area that takes the clicks takes the mouse from it: only what answers to it itself
+        self.below = [self.interval, self.range, self.choice, self.choice_label, self.suggestion_label]
+        self.above = [self.ticks, self.suggestion]
+
+    def on_click(self, handler: Callable[[float], None]) -> None:
+        """Call `handler` with the learning rate of a mark that is clicked."""
+        for mark in (self.ticks, self.suggestion):
+            mark.on_element_click(lambda _mark, event: handler(float(event["data"]["x"])))
 
     def draw_suggestion(self, lr: float, loss: float, interval: tuple[float, float] | None) -> None:
         """Mark the suggestion on the curve and name it."""

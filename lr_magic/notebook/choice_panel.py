@@ -104,6 +104,7 @@ class ChoicePanel:
         if self._result is None:
             return
         self._result.lr = lr
+        self._figure.choice.brush.selected = None  # a drag within an old range would move it
         self._show()
         self.on_choice()
 
@@ -122,12 +123,14 @@ class ChoicePanel:
         self.readout.value = readout_html(result)
 
     def _connect(self) -> None:
-        brush = self._figure.choice.brush
+        marks, brush = self._figure.choice, self._figure.choice.brush
         self._figure.on_click(self.choose)
+        marks.on_click(self.choose)
         self.range_mode.observe(lambda change: self._set_range_mode(change["new"]), "value")
         self.zoom.on_click(lambda _: self._zoom())
         brush.observe(lambda change: self._drag_to(change["new"]), "selected")
-        for widget in (self._figure.click_area, self.field, self.range_mode, self.zoom, brush):
+        clickable = (self._figure.click_area, marks.ticks, marks.suggestion)
+        for widget in (*clickable, self.field, self.range_mode, self.zoom, brush):
             deliver_during_runs(widget)
 
     def _set_range_mode(self, is_on: bool) -> None:

@@ -47,7 +47,7 @@ class RangeTestFigure:
         self.click_area = _click_area(self._scales, start_lr, end_lr)
         self.choice = ChoiceMarks(self.x_scale, self.y_scale)
         self.figure = bqplot.Figure(
-            marks=[self.click_area, *self.choice.below, self.levels, self.curve, *self.choice.above],
+            marks=[*self.choice.below, self.levels, self.curve, self.click_area, *self.choice.above],
             axes=_axes(self.x_scale, self.y_scale, start_lr, end_lr, is_linear=is_linear),
             layout=Layout(width="100%", height="340px"),
             fig_margin={"top": 24, "bottom": 46, "left": 62, "right": 24},
