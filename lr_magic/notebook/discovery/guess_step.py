@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
@@ -14,6 +14,7 @@ from lr_magic.notebook.discovery.attempts import Failure, attempt_loss, why_not_
 from lr_magic.notebook.discovery.batch_items import reach, spelled
 from lr_magic.notebook.discovery.expressions import Expression, parse_expression
 from lr_magic.notebook.discovery.forward_signature import ForwardSignature, is_target, signature_of
+from lr_magic.notebook.discovery.guess import Guess, Situation
 from lr_magic.notebook.discovery.identity import unwrapped
 from lr_magic.notebook.discovery.input_readings import missing_parameter, tiers_of_readings
 from lr_magic.notebook.discovery.input_trials import Fed, feed
@@ -24,35 +25,7 @@ from lr_magic.notebook.discovery.spread_loss import spread_call
 from lr_magic.notebook.discovery.why_no_loss import why_no_loss
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from lr_magic.notebook.discovery.candidates import Candidate
-    from lr_magic.notebook.discovery.input_reading import InputReading
-    from lr_magic.notebook.discovery.loss_candidates import LossCandidate
-
-
-@dataclass(frozen=True)
-class Situation:
-    """What the step is told from."""
-
-    model: Candidate
-    parameters: Sequence[torch.Tensor]
-    batches: Sequence[Any]
-    criteria: Sequence[LossCandidate]
-    unusable: Sequence[Candidate]
-    magic: str
-    namespace: Mapping[str, object]
-    expression: Expression | None = None
-    is_asked: bool = False
-    failures: list[Failure] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Guess:
-    """An input reading and a loss reading that work together."""
-
-    inputs: InputReading
-    valued: Valued
+    from collections.abc import Sequence
 
 
 def guess_step(situation: Situation) -> Guess:
