@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from lr_magic.pure.control import RunControl
     from lr_magic.pure.fit_history import FitHistory
     from lr_magic.pure.range_test_result import RangeTestResult
     from lr_magic.pure.schedules import OneCycle
     from lr_magic.pure.stop_reason import StopReason
     from lr_magic.pure.suggestion import suggest
+    from lr_magic.training.freezing import freeze, unfreeze
     from lr_magic.training.one_cycle import fit_one_cycle
+    from lr_magic.training.preview import preview_fit
     from lr_magic.training.range_test import range_test
     from lr_magic.training.setup import TrainingSetup
 
@@ -23,11 +26,15 @@ __all__ = [
     "FitHistory",
     "OneCycle",
     "RangeTestResult",
+    "RunControl",
     "StopReason",
     "TrainingSetup",
     "fit_one_cycle",
+    "freeze",
+    "preview_fit",
     "range_test",
     "suggest",
+    "unfreeze",
 ]
 
 # Public name to the module that has it: `import lr_magic` itself loads next to nothing.
@@ -35,11 +42,15 @@ _HOMES = {
     "FitHistory": "lr_magic.pure.fit_history",
     "OneCycle": "lr_magic.pure.schedules",
     "RangeTestResult": "lr_magic.pure.range_test_result",
+    "RunControl": "lr_magic.pure.control",
     "StopReason": "lr_magic.pure.stop_reason",
     "TrainingSetup": "lr_magic.training.setup",
     "fit_one_cycle": "lr_magic.training.one_cycle",
+    "freeze": "lr_magic.training.freezing",
+    "preview_fit": "lr_magic.training.preview",
     "range_test": "lr_magic.training.range_test",
     "suggest": "lr_magic.pure.suggestion",
+    "unfreeze": "lr_magic.training.freezing",
 }
 
 

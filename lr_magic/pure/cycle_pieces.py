@@ -43,8 +43,8 @@ class CyclePiece:
 
     def values_at(self, step: int) -> tuple[float, float]:
         """Learning rate and momentum of a step."""
-        position = self._position_at(step)
-        return self.cycle.lr_at(position) * self.share, self.cycle.momentum_at(position)
+        lr, momentum = self.cycle.values_at(self._position_at(step))
+        return lr * self.share, momentum
 
     def stretched(self, step: int, new_end: int) -> CyclePiece:
         """Walk through the rest of the cycle more slowly, beginning where it stands."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lr_magic.pure.curve import read_points
 from lr_magic.pure.errors import NoSuggestionError, SettingError
 from lr_magic.pure.finding import Finding
 from lr_magic.pure.lr_text import lr_text
@@ -18,7 +17,7 @@ from lr_magic.pure.smoothing import smooth
 from lr_magic.pure.static_plot import plot_range_test
 from lr_magic.pure.stop_reason import StopReason
 from lr_magic.pure.suggestion import Suggestion, suggest, suggest_all
-from lr_magic.pure.unfrozen_range import unfrozen_range
+from lr_magic.pure.unfrozen_range import range_sentence, unfrozen_range, worse_from
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,12 +110,10 @@ class RangeTestResult:
     @property
     def reading(self) -> str:
         """What the curve says, in sentences."""
-        proposal = self.proposed_range
-        if proposal is None:
-            return " ".join(self._reading.sentences)
-        low, high = (lr_text(lr) for lr in proposal)
-        stage = f"The head was trained at {lr_text(self.first_stage_lr or 0.0)}; for all layers the range {low}:{high}"
-        return " ".join((*self._reading.sentences, f"{stage} is proposed, low for the first ones, high for the last."))
+        sentences = self._reading.sentences
+        if self.first_stage_lr is not None and self.proposed_range is not None:
+            sentences = (*sentences, range_sentence(self.first_stage_lr, self.proposed_range))
+        return " ".join(sentences)
 
     @property
     def lr(self) -> float | None:
@@ -140,16 +137,7 @@ class RangeTestResult:
         """Range for a model that was just unfrozen, see `unfrozen_range`; None for any other."""
         if self.first_stage_lr is None:
             return None
-        return unfrozen_range(self.first_stage_lr, self._worse_from)
-
-    @property
-    def _worse_from(self) -> float | None:
-        """Rate from which on the loss gets worse, where the curve shows one."""
-        try:
-            curve = read_points(self.lrs, self.losses)
-        except NoSuggestionError:
-            return None
-        return float(10**curve.worse_from) if curve.rises else None
+        return unfrozen_range(self.first_stage_lr, worse_from(self.lrs, self.losses))
 
     @property
     def lr_range(self) -> tuple[float, float] | None:

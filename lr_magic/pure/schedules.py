@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -114,12 +115,12 @@ class OneCycle:
         if self.annealing not in ANNEALINGS:
             raise SettingError(f"annealing must be one of {', '.join(ANNEALINGS)}; got {self.annealing!r}.")
 
-    @property
+    @cached_property
     def initial_lr(self) -> float:
         """Learning rate of the first step."""
         return self.max_lr / self.div_factor
 
-    @property
+    @cached_property
     def final_lr(self) -> float:
         """Learning rate of the last step."""
         return self.initial_lr / self.final_div_factor
@@ -127,6 +128,10 @@ class OneCycle:
     def lr_at(self, step: float) -> float:
         """Learning rate of a step (or between two), 0 <= step < total_steps."""
         return self._value_at(step, self.initial_lr, self.max_lr, self.final_lr)
+
+    def values_at(self, step: float) -> tuple[float, float]:
+        """Learning rate and momentum of a step (or between two), 0 <= step < total_steps."""
+        return self.lr_at(step), self.momentum_at(step)
 
     def momentum_at(self, step: float) -> float:
         """Momentum (SGD) or beta1 (Adam) of a step, 0 <= step < total_steps."""

@@ -56,13 +56,17 @@ class SteeredCycle:
             steered = steered.after(event)
         return steered
 
+    def values_at(self, step: int) -> tuple[float, float]:
+        """Learning rate and momentum (SGD) or beta1 (Adam) of a step, 0 <= step < total_steps."""
+        return self._piece_at(step).values_at(step)
+
     def lr_at(self, step: int) -> float:
-        """Learning rate of a step, 0 <= step < total_steps."""
-        return self._piece_at(step).values_at(step)[0]
+        """Learning rate of a step."""
+        return self.values_at(step)[0]
 
     def momentum_at(self, step: int) -> float:
-        """Momentum (SGD) or beta1 (Adam) of a step, 0 <= step < total_steps."""
-        return self._piece_at(step).values_at(step)[1]
+        """Momentum of a step."""
+        return self.values_at(step)[1]
 
     @property
     def final_lr(self) -> float:

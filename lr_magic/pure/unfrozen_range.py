@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from lr_magic.pure.errors import SettingError
+from typing import TYPE_CHECKING
+
+from lr_magic.pure.curve import read_points
+from lr_magic.pure.errors import NoSuggestionError, SettingError
+from lr_magic.pure.lr_text import lr_text
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # "Make the second part of that slice about ten times smaller than your first stage" (fast.ai, lesson 1).
 _BELOW_FIRST_STAGE = 10.0
@@ -41,3 +48,21 @@ def unfrozen_range(first_stage_lr: float, worse_from: float | None = None) -> tu
     if worse_from is not None:
         high = min(high, worse_from / _BELOW_WORSE)
     return float(f"{high / _SPAN:.3g}"), float(f"{high:.3g}")
+
+
+def worse_from(lrs: np.ndarray, losses: np.ndarray) -> float | None:
+    """Rate from which on the loss of a sweep, (n,) rates and raw losses, gets worse; None where it does not."""
+    try:
+        curve = read_points(lrs, losses)
+    except NoSuggestionError:
+        return None
+    return float(10**curve.worse_from) if curve.rises else None
+
+
+def range_sentence(first_stage_lr: float, proposed: tuple[float, float]) -> str:
+    """What is proposed, and from what."""
+    low, high = map(lr_text, proposed)
+    return (
+        f"The head was trained at {lr_text(first_stage_lr)}; for all layers the range {low}:{high} is proposed, low "
+        "for the first ones, high for the last."
+    )

@@ -50,10 +50,11 @@ class Checkpointing:
     def save_if_due(self, point: Callable[[], ResumePoint]) -> None:
         """Write, if it is time for that."""
         if self._path is not None and self._clock() >= self._due:
-            self.save(point())
+            self.save(point)
 
-    def save(self, point: ResumePoint | None) -> None:
-        """Write now; `point` is where the training stands."""
-        if self._path is not None and point is not None:
-            write_checkpoint(self._path, training_content(self._setup, self._history, point))
+    def save(self, point: Callable[[], ResumePoint | None]) -> None:
+        """Write now; `point` says where the training stands, and is asked only if there is a path."""
+        found = point() if self._path is not None else None
+        if self._path is not None and found is not None:
+            write_checkpoint(self._path, training_content(self._setup, self._history, found))
             self._due = self._clock() + self._seconds

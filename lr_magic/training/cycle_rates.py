@@ -15,11 +15,8 @@ if TYPE_CHECKING:
 class Schedule(Protocol):
     """Rate and momentum as functions of the step: `OneCycle`, `SteeredCycle`."""
 
-    def lr_at(self, step: int) -> float:
-        """Learning rate of a step."""
-
-    def momentum_at(self, step: int) -> float:
-        """Momentum of a step."""
+    def values_at(self, step: int) -> tuple[float, float]:
+        """Learning rate and momentum of a step."""
 
 
 class CycleRates:
@@ -49,10 +46,10 @@ class CycleRates:
         """Set what the schedules say for a step; returns the highest rate and the momentum (None if not cycled)."""
         highest, cycled = 0.0, None
         for group, cycle, has_momentum in self._parts:
-            lr = cycle.lr_at(step)
+            lr, momentum = cycle.values_at(step)
             highest = max(lr, highest)
             set_lr(group, lr)
             if has_momentum:
-                cycled = cycle.momentum_at(step)
-                set_momentum(group, cycled)
+                cycled = momentum
+                set_momentum(group, momentum)
         return highest, cycled

@@ -194,7 +194,8 @@ class CycleRun:
         if not self._tally.samples:
             return
         self._take(self._fetcher.finish())
-        self._marks.begin_validation()
+        if self._setup.valid_loader is not None:
+            self._marks.begin_validation()
         validated = validate(self._setup)
         record = self._tally.record(len(self._history.epochs) + 1, validated, self._steering.paused_seconds)
         self._history.epochs.append(record)

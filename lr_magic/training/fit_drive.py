@@ -90,7 +90,7 @@ def _train(
     def end_epoch(record: EpochRecord) -> None:
         if best is not None:
             best.take(record)
-        saving.save(run.point())
+        saving.save(run.point)
         if callbacks.on_epoch is not None:
             callbacks.on_epoch(record)
 
@@ -113,9 +113,9 @@ def _train(
         run.run(gate)
     except BaseException:
         gate.lock()
-        saving.save(history.resume_point)
+        saving.save(lambda: history.resume_point)
         raise
     gate.lock()
     if best is not None and best.put_back():
         course.note(EventKind.RESTORED_BEST, f"took back the weights of epoch {best.epoch}, the best one")
-    saving.save(run.point())
+    saving.save(run.point)

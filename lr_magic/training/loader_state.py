@@ -31,8 +31,14 @@ class LoaderState:
     """
 
     def __init__(self, loader: Any, keep_tensor: Callable[[torch.Tensor], None]) -> None:
+        self._is_one_shot = hasattr(loader, "__next__")
         self._workers = IdleWorkers(loader)
         self._kept = [*_samplers_of(loader, keep_tensor), *_rest_of(loader, self._workers)]
+
+    @property
+    def note(self) -> str:
+        """What cannot be put back, in words; empty if all can."""
+        return "a one-shot iterator does not give its batches again" if self._is_one_shot else ""
 
     def set_aside(self) -> None:
         """Take the loader's idle workers off it, so that a run starts its own."""

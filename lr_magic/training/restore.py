@@ -168,7 +168,8 @@ class Restored:
         if self._random is not None:
             not_back += self._not_back("random state", [self._random.put_back])
         self._receipt.not_back = tuple(not_back)
-        self._receipt.note = self._place.note
+        notes = dict.fromkeys((self._place.note, *(state.note for state in self._loader_states)))
+        self._receipt.note = "; ".join(filter(None, notes))
         self._receipt.is_done = True
 
     def _not_back(self, noun: str, actions: list[Callable[[], bool]]) -> list[str]:

@@ -18,7 +18,7 @@ class RestoreReceipt:
     not_back
         What is not as it was, in words; empty if all went well.
     note
-        Where the copies were kept, if not beside the originals.
+        Where the copies were kept, if not beside the originals, and what no one could put back.
     is_done
         False while the run goes on.
     """

@@ -58,6 +58,8 @@ def bytes_of(tensor):
 
 def _bytes(tensor):
     # A copy: NumPy makes the memory it looks at unresizable, which observers of quantisation do not survive.
+    if tensor.layout != torch.strided:
+        tensor = tensor.to_dense()
     return tensor.detach().clone().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
 
 

@@ -47,8 +47,25 @@ def rmsprop_adagrad_groups():
     return warm(small_setup(model=model, optimizer=lambda _, lr: torch.optim.RMSprop(groups, lr=lr, momentum=0.5)))
 
 
-def capturable():
+def rate_in_tensor():
     return warm(small_setup(optimizer=lambda p, lr: torch.optim.Adam(p, lr=torch.tensor(lr), foreach=False)))
+
+
+def fused():
+    return warm(small_setup(optimizer=lambda p, lr: torch.optim.AdamW(p, lr=lr, fused=True)))
+
+
+class SparseLookup(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(10, 2, sparse=True)
+
+    def forward(self, x):
+        return self.table((x[:, 0].abs() * 4).long().clamp(max=9))
+
+
+def sparse():
+    return warm(small_setup(model=SparseLookup(), optimizer=torch.optim.SparseAdam))
 
 
 def amsgrad_foreach():
@@ -342,9 +359,40 @@ def own_step_that_schedules():
 
 
 KINDS = [
-    plain, sgd_momentum_warm, adamw_warm, sgd_without_momentum, rmsprop_adagrad_groups, capturable, amsgrad_foreach,
-    frozen, frozen_batch_norm, whole_model_in_eval, tied, bf16, parametrized, lazy, stateful, momentum_encoder, teacher,
-    quantisation_aware, hooked, scheduled, with_scaler, clipped_and_accumulated, compiled, data_parallel,
-    with_generator, own_sampler, stream, list_of_batches, dict_batches, own_step, own_step_that_unfreezes,
-    own_step_that_owns_it, own_step_that_schedules, stateful_warm,
-]  # fmt: skip
+    plain,
+    sgd_momentum_warm,
+    adamw_warm,
+    sgd_without_momentum,
+    rmsprop_adagrad_groups,
+    rate_in_tensor,
+    amsgrad_foreach,
+    fused,
+    sparse,
+    frozen,
+    frozen_batch_norm,
+    whole_model_in_eval,
+    tied,
+    bf16,
+    parametrized,
+    lazy,
+    stateful,
+    momentum_encoder,
+    teacher,
+    quantisation_aware,
+    hooked,
+    scheduled,
+    with_scaler,
+    clipped_and_accumulated,
+    compiled,
+    data_parallel,
+    with_generator,
+    own_sampler,
+    stream,
+    list_of_batches,
+    dict_batches,
+    own_step,
+    own_step_that_unfreezes,
+    own_step_that_owns_it,
+    own_step_that_schedules,
+    stateful_warm,
+]

@@ -82,6 +82,34 @@ def test_frozen_parameters_are_not_copied_until_a_step_meets_their_gradients():
     assert not setup.model[0].weight.requires_grad
 
 
+def test_one_copy_is_made_of_what_can_change_and_of_nothing_else(monkeypatch):
+    setup = frozen()
+    num_bytes = []
+    original = copy_place.CopyPlace.copy_of
+    monkeypatch.setattr(
+        copy_place.CopyPlace, "copy_of", lambda s, data: num_bytes.append(data.nbytes) or original(s, data)
+    )
+    range_test(setup, num_steps=3)
+    trainable = sum(p.nbytes for p in setup.model.parameters() if p.requires_grad)
+    buffers = sum(buffer.nbytes for buffer in setup.model.buffers())
+    state = sum(tensor.nbytes for each in setup.optimizer.state.values() for tensor in each.values())
+    assert sum(num_bytes) == trainable + buffers + state
+
+
+def test_a_buffer_that_is_expanded_needs_no_copy():
+    model = small_model()
+    model.register_buffer("positions", torch.arange(4).expand(3, 4))
+    with restored(modules=[model]) as receipt:
+        pass
+    assert receipt.not_back == ()
+
+
+def test_a_one_shot_iterator_is_said_to_be_used_up():
+    setup = small_setup(loader=iter(list(DataLoader(small_data(), 16))))
+    result = range_test(setup, num_steps=3)
+    assert "one-shot iterator does not give its batches again" in result.receipt
+
+
 def test_gradients_come_back_as_the_same_objects_with_the_same_bytes():
     setup = adamw_warm()
     gradients = [parameter.grad for parameter in setup.model.parameters()]

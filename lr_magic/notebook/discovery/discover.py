@@ -16,6 +16,7 @@ from lr_magic.notebook.discovery.findings import findings_of
 from lr_magic.notebook.discovery.loaders import test_loader, train_loader, valid_loader
 from lr_magic.notebook.discovery.parts import Parts
 from lr_magic.notebook.discovery.request import Discovered
+from lr_magic.notebook.discovery.silence import silenced
 from lr_magic.notebook.discovery.wiring import Wiring, wire
 from lr_magic.training.setup import TrainingSetup
 
@@ -43,7 +44,11 @@ def discover(namespace: Mapping[str, object], request: DiscoveryRequest, history
     DiscoveryError
         Where the notebook does not say; the message ends in the command that does.
     """
-    cells = CellHistory(history)
+    with silenced(namespace):
+        return _discover(namespace, request, CellHistory(history))
+
+
+def _discover(namespace: Mapping[str, object], request: DiscoveryRequest, cells: CellHistory) -> Discovered:
     candidates = collect(namespace)
     by_framework = find_with_adapter(Notebook(namespace, request, cells, candidates))
     if by_framework is not None:

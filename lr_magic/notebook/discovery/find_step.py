@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lr_magic.notebook.discovery import questions
 from lr_magic.notebook.discovery.found_step import FoundStep, guessed, own
-from lr_magic.notebook.discovery.guess_step import Situation, guess_step
+from lr_magic.notebook.discovery.guess_step import guess_step
 from lr_magic.notebook.discovery.identity import optimized
 from lr_magic.notebook.discovery.index_guard import index_guard
 from lr_magic.notebook.discovery.loss_candidates import loss_candidates
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from lr_magic.notebook.discovery.candidates import Candidates
     from lr_magic.notebook.discovery.cell_history import CellHistory
+    from lr_magic.notebook.discovery.guess import Situation
     from lr_magic.notebook.discovery.own_step.follow import Followed
     from lr_magic.notebook.discovery.parts import Parts
     from lr_magic.notebook.discovery.request import DiscoveryRequest

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lr_magic.notebook.discovery.expressions import Metrics
-    from lr_magic.notebook.discovery.guess_step import Guess
+    from lr_magic.notebook.discovery.guess import Guess
     from lr_magic.notebook.discovery.own_step.choose import OwnSteps, Tried
     from lr_magic.notebook.discovery.parts import Parts
     from lr_magic.notebook.discovery.request import DiscoveryRequest

@@ -2,55 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from lr_magic.notebook.discovery import questions
 from lr_magic.notebook.discovery.attempts import Failure, attempt_loss, why_not_a_loss
+from lr_magic.notebook.discovery.batch_items import reach, spelled
 from lr_magic.notebook.discovery.expressions import Expression, parse_expression
 from lr_magic.notebook.discovery.forward_signature import ForwardSignature, is_target, signature_of
+from lr_magic.notebook.discovery.guess import Guess, Situation
 from lr_magic.notebook.discovery.identity import unwrapped
 from lr_magic.notebook.discovery.input_readings import missing_parameter, tiers_of_readings
 from lr_magic.notebook.discovery.input_trials import Fed, feed
+from lr_magic.notebook.discovery.leftovers import weighty
 from lr_magic.notebook.discovery.loss_reading import LossReading
 from lr_magic.notebook.discovery.loss_readings import Valued, criterion_readings, default_readings, own_reading
 from lr_magic.notebook.discovery.spread_loss import spread_call
 from lr_magic.notebook.discovery.why_no_loss import why_no_loss
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from lr_magic.notebook.discovery.candidates import Candidate
-    from lr_magic.notebook.discovery.input_reading import InputReading
-    from lr_magic.notebook.discovery.loss_candidates import LossCandidate
-
-
-@dataclass(frozen=True)
-class Situation:
-    """What the step is told from."""
-
-    model: Candidate
-    parameters: Sequence[torch.Tensor]
-    batches: Sequence[Any]
-    criteria: Sequence[LossCandidate]
-    unusable: Sequence[Candidate]
-    magic: str
-    namespace: Mapping[str, object]
-    expression: Expression | None = None
-    is_asked: bool = False
-    failures: list[Failure] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Guess:
-    """An input reading and a loss reading that work together."""
-
-    inputs: InputReading
-    valued: Valued
+    from collections.abc import Sequence
 
 
 def guess_step(situation: Situation) -> Guess:
@@ -74,7 +49,7 @@ def guess_step(situation: Situation) -> Guess:
         accepted = [result for result in results if isinstance(result, Fed)]
         fed += accepted
         if working := _working(situation, signature, accepted):
-            return _the_one(working, situation)
+            return _checked_for_leftovers(_the_one(working, situation), situation)
     if not fed:
         failed = situation.failures
         reason = failed[0].reason if failed else "no part of it fits the parameters of forward."
@@ -172,6 +147,15 @@ def _holds_on_the_rest(guess: Guess, situation: Situation) -> bool:
 
 def _loss_of(guess: Guess, model: nn.Module, batch: object) -> torch.Tensor:
     return guess.valued.reading.loss(guess.inputs.feed(model, batch), guess.inputs.target_of(batch), batch)
+
+
+def _checked_for_leftovers(guess: Guess, situation: Situation) -> Guess:
+    """Ask about a part of the batch that nothing uses but that a loss well might."""
+    batch = situation.batches[0]
+    left = weighty(guess.inputs.unused, batch)
+    if left is None or situation.is_asked:
+        return guess
+    raise questions.left_over(spelled(left, batch), reach(batch, left), guess.valued.reading.answer, situation.magic)
 
 
 def _the_one(working: list[Guess], situation: Situation) -> Guess:

@@ -158,3 +158,11 @@ def several_modules(names: str, magic: str) -> DiscoveryError:
         f"One optimizer trains {names}, and how they work together is not written down yet.\n"
         f"→ `%%{magic}` above your training cell."
     )
+
+
+def left_over(part: str, value: object, loss: str, magic: str) -> DiscoveryError:
+    """Report a part of the batch that nothing uses: a weight or a mask would belong in the loss."""
+    return DiscoveryError(
+        f"`{part}` ({describe_batch(value)}) is in the batch, and neither the model nor the loss that fits takes it.\n"
+        f"→ `%{magic} --loss {loss}` if that is right, or `%%{magic} for batch in LOADER` with your step below it."
+    )

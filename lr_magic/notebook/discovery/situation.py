@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from lr_magic.notebook.discovery.candidates import Candidate
 from lr_magic.notebook.discovery.expressions import Expression, Metrics, parse_expression
-from lr_magic.notebook.discovery.guess_step import Situation
+from lr_magic.notebook.discovery.guess import Situation
 from lr_magic.notebook.discovery.identity import optimized
 from lr_magic.notebook.discovery.loss_candidates import LossCandidate, loss_candidates, unusable_losses
 from lr_magic.training.metrics import METRICS

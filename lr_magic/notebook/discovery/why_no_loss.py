@@ -13,7 +13,7 @@ from lr_magic.notebook.discovery.loss_kind import bare, wants_log_probabilities
 from lr_magic.notebook.discovery.outputs import is_probability, predictions
 
 if TYPE_CHECKING:
-    from lr_magic.notebook.discovery.guess_step import Situation
+    from lr_magic.notebook.discovery.guess import Situation
     from lr_magic.pure.errors import DiscoveryError
 
 

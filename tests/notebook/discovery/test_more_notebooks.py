@@ -490,3 +490,30 @@ optimizer = torch.optim.Adam(model.parameters())
     assert torch.equal(before, book["generator"].get_state())
     assert book["train_loader"]._iterator is None
     assert not multiprocessing.active_children()
+
+
+LEFT = """
+train_loader = DataLoader(TensorDataset(torch.randn(32, 4), torch.randint(0, 3, (32,)), {third}), batch_size=8)
+model, criterion = nn.Linear(4, 3), nn.CrossEntropyLoss()
+optimizer = torch.optim.Adam(model.parameters())
+"""
+
+
+def test_an_unused_weight_is_asked_about_and_an_unused_index_is_said(notebook):
+    book = notebook(IMPORTS, LEFT.format(third="torch.rand(32)"))
+    assert "`batch[2]` ([8] float32) is in the batch" in book.refusal()
+    book.check_loss(book.find(loss="criterion"), "x, y, _ = batch; loss = criterion(model(x), y)")
+    book = notebook(IMPORTS, LEFT.format(third="torch.arange(100, 132)"))
+    found = book.find()
+    book.check_loss(found, "x, y, _ = batch; loss = criterion(model(x), y)")
+    assert any("not used: batch[2]" in finding.description for finding in found.findings)
+
+
+def test_what_the_trials_print_is_not_shown(notebook, capsys):
+    book = notebook(IMPORTS, LEFT.format(third="torch.arange(100, 132)"))
+    book.run(
+        "class Loud(nn.Linear):\n    def forward(self, x):\n        print(x.shape)\n        return super().forward(x)"
+    )
+    book.run("model = Loud(4, 3)\noptimizer = torch.optim.Adam(model.parameters())")
+    book.find()
+    assert not capsys.readouterr().out

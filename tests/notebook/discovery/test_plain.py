@@ -219,3 +219,75 @@ def test_a_compiled_or_parallel_model_is_looked_through(plain):
     found = plain.find()
     assert found.setup.model is plain["wrapped"]
     plain.check_loss(found, "x, y = batch; loss = criterion(wrapped(x), y)")
+
+
+def test_a_warning_of_the_loss_is_an_error(notebook):
+    book = notebook(IMPORTS, "train_loader = DataLoader(TensorDataset(torch.randn(32, 4), torch.rand(32)), 8)")
+    book.run("model = nn.Linear(4, 1)\noptimizer = torch.optim.Adam(model.parameters())")
+    book.run("def my_loss(pred, target):\n    return F.mse_loss(pred, target) * 2")
+    book.check_loss(book.find(), "x, y = batch; loss = my_loss(model(x).squeeze(-1), y)")
+
+
+def test_labels_that_are_all_one_are_no_lengths(notebook):
+    book = notebook(
+        IMPORTS,
+        """
+rows = TensorDataset(torch.randint(0, 9, (32, 5)), torch.ones(32), torch.randint(1, 6, (32,)))
+train_loader = DataLoader(rows, 8)
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed, self.head = nn.Embedding(9, 4), nn.Linear(4, 1)
+    def forward(self, text, lengths):
+        return torch.sigmoid(self.head(self.embed(text).sum(1) / lengths.unsqueeze(1)))[:, 0]
+model, loss_fn = Net(), nn.MSELoss()
+optimizer = torch.optim.Adam(model.parameters())
+""",
+    )
+    book.check_loss(book.find(), "t, y, n = batch; loss = loss_fn(model(t, n), y)")
+
+
+def test_the_root_is_trained_and_not_what_it_holds(notebook):
+    book = notebook(IMPORTS, DATA, CRITERION)
+    book.run("""
+class Twice(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.inner = nn.Linear(4, 3)
+    def forward(self, x):
+        return 2 * self.inner(x)
+""")
+    book.run("whole = Twice()\noptimizer = torch.optim.SGD(whole.parameters(), lr=0.1)")
+    book.run("part = whole.inner")
+    found = book.find()
+    assert found.setup.model is book["whole"]
+    book.check_loss(found, "x, y = batch; loss = criterion(whole(x), y)")
+
+
+def test_the_optimizer_made_last_is_meant(notebook):
+    book = notebook(IMPORTS, DATA, CRITERION)
+    book.run(
+        "new_optimizer = new = None\nold = nn.Linear(4, 3)\nold_optimizer = torch.optim.SGD(old.parameters(), lr=0.1)"
+    )
+    book.run("new = nn.Linear(4, 3)\nnew_optimizer = torch.optim.SGD(new.parameters(), lr=0.1)")
+    found = book.find()
+    assert found.setup.optimizer is book["new_optimizer"]
+    assert any("old_optimizer" in finding.description for finding in found.findings)
+    assert book.find(model="old").setup.optimizer is book["old_optimizer"]
+
+
+def test_trial_batches_need_no_workers(notebook):
+    book = notebook(IMPORTS, MODEL, CRITERION, OPTIMIZER)
+    book.run("""
+drawn_by = []
+class Rows(torch.utils.data.Dataset):
+    def __len__(self):
+        return 16
+    def __getitem__(self, i):
+        drawn_by.append(torch.utils.data.get_worker_info())
+        return torch.ones(4), i % 3
+train_loader = DataLoader(Rows(), batch_size=8, num_workers=2)
+""")
+    book.find()
+    assert len(book["drawn_by"]) == 16
+    assert set(book["drawn_by"]) == {None}

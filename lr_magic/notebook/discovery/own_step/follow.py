@@ -175,6 +175,8 @@ def _step(
 def _followed(source: StepSource, cut: StepCut, step: OwnStep, goes_over: Any, text: str) -> Followed:
     _, divisors = compile_body(cut, source.filename)
     notes = [f"your loop accumulates over {divisors[0]} batches: not applied, --accumulate does"] if divisors else []
+    scaled = any(".scale(" in ast.unparse(statement) for statement in source.body)
+    notes += ["your loop scales the loss: not applied, --amp fp16 does"] if scaled else []
     clipped = any("clip_grad" in ast.unparse(statement) for statement in source.body)
     notes += ["your loop clips gradients: not applied, --clip-norm does"] if clipped else []
     return Followed(source, step, goes_over, text, tuple(notes))

@@ -1,0 +1,222 @@
+"""What the found rate is worth: one-cycle with it against the usual defaults, validation loss at equal steps.
+
+Run as ``python -m benchmarks.fine_tuning [NUM_TASKS]``; writes the section *finetune* of RESULTS.md.
+
+Three trainings of the same model from the same start over the same batches, each of the same number of steps:
+
+- one-cycle at the rate that one range test suggests (`lr_magic`),
+- fastai's ``fine_tune`` with its defaults, written out here: one epoch with all but the head frozen (batch norms
+  learn) at slice(2e-3) with 99 % warm-up, then all layers at slice(1e-5, 1e-3) with div 5 and 30 % warm-up,
+- torch's ``OneCycleLR`` at its usual max_lr 1e-3.
+"""
+
+from __future__ import annotations
+
+import copy
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from benchmarks.regret.ground_truth import Workbench
+from benchmarks.regret.tasks import Task, all_tasks
+from benchmarks.results_page import machine, table, write_section
+from lr_magic.pure.peak_lrs import spread
+from lr_magic.training.layer_groups import find_layer_groups
+from lr_magic.training.one_cycle import fit_one_cycle
+from lr_magic.training.range_test import range_test
+from lr_magic.training.setup import TrainingSetup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_NUM_SEEDS = 2
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+_OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "sgd": lambda p, decay: torch.optim.SGD(p, lr=1e-3, weight_decay=decay),
+    "sgdm": lambda p, decay: torch.optim.SGD(p, lr=1e-3, momentum=0.9, weight_decay=decay),
+    "adam": lambda p, decay: torch.optim.Adam(p, lr=1e-3, weight_decay=decay),
+    "adamw": lambda p, decay: torch.optim.AdamW(p, lr=1e-3, weight_decay=decay),
+}
+
+
+@dataclass
+class Bench:
+    """A task as objects of a person's notebook, made anew for every training from the same start."""
+
+    task: Task
+    bench: Workbench
+
+    def setup(self, seed: int, model: nn.Module | None = None) -> TrainingSetup:
+        """Model at its start, optimizer, shuffled loader."""
+        data, task = self.bench.data, self.task
+        if model is None:
+            model = copy.deepcopy(self.bench.model)
+            model.load_state_dict(self.bench.starts[seed], strict=False)
+        generator = torch.Generator().manual_seed(seed)
+        train = TensorDataset(data.train_x, data.train_y)
+        loader = DataLoader(train, task.batch_size, shuffle=True, drop_last=True, generator=generator)
+        optimizer = _OPTIMIZERS[task.optimizer](model.parameters(), task.weight_decay)
+        return TrainingSetup.supervised(model, optimizer, loader, self.loss)
+
+    @property
+    def loss(self) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+        """Cross-entropy for classes (also of each character), else the squared error."""
+        if self.bench.data.train_y.dtype != torch.int64:
+            return nn.functional.mse_loss
+        return lambda out, y: nn.functional.cross_entropy(out.reshape(-1, out.shape[-1]), y.reshape(-1))
+
+    def valid_loss(self, model: nn.Module) -> float:
+        """Loss on the validation data; infinite for a model that was lost."""
+        model.eval()
+        with torch.no_grad():
+            loss = self.loss(model(self.bench.data.valid_x), self.bench.data.valid_y).item()
+        return loss if np.isfinite(loss) else float("inf")
+
+
+def found_rate(bench: Bench, seed: int) -> float | None:
+    """One-cycle at the suggestion of one range test; None where that gives none."""
+    setup = bench.setup(seed)
+    found = range_test(setup)
+    found.training_steps = bench.task.steps
+    if found.lr is None:
+        return None
+    fit_one_cycle(setup, steps=bench.task.steps, max_lr=found.lr)
+    return bench.valid_loss(setup.model)
+
+
+def torch_default(bench: Bench, seed: int) -> float:
+    """Torch's schedule at 1e-3, the loop written by hand."""
+    setup = bench.setup(seed)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(setup.optimizer, 1e-3, total_steps=bench.task.steps,
+                                                   cycle_momentum=_has_momentum(setup))  # fmt: skip
+    _train(setup, bench.task.steps, schedule)
+    return bench.valid_loss(setup.model)
+
+
+def fine_tune(bench: Bench, seed: int, base_lr: float = 2e-3) -> float:
+    """``Learner.fine_tune`` of fastai 2.8 with its defaults: freeze_epochs=1, lr_mult=100, pct_start=0.3, div=5."""
+    setup = bench.setup(seed)
+    groups = find_layer_groups(setup.model)
+    in_epoch = len(setup.train_loader)
+    num_frozen = min(in_epoch, bench.task.steps // 2)
+    norms = {id(p) for module in setup.model.modules() if isinstance(module, _BATCH_NORMS) for p in module.parameters()}
+    body = [p for group in groups[:-1] for p in group.parameters if id(p) not in norms]
+    for parameter in body:
+        parameter.requires_grad_(False)
+    _fastai_one_cycle(setup, groups, num_frozen, [base_lr / 10] * (len(groups) - 1) + [base_lr], pct_start=0.99, div=25)
+    for parameter in body:
+        parameter.requires_grad_(True)
+    peaks = spread(base_lr / 2 / 100, base_lr / 2, len(groups))
+    _fastai_one_cycle(setup, groups, bench.task.steps - num_frozen, peaks, pct_start=0.3, div=5)
+    return bench.valid_loss(setup.model)
+
+
+def _fastai_one_cycle(
+    setup: TrainingSetup, groups: list, num_steps: int, peaks: list[float], *, pct_start: float, div: float
+) -> None:
+    """Fastai's fit_one_cycle: initial lr peak / div, final lr peak / 1e5, momenta 0.95, 0.85, 0.95."""
+    template = {key: value for key, value in setup.optimizer.param_groups[0].items() if key != "params"}
+    setup.optimizer.param_groups[:] = [{**template, "params": list(group.parameters)} for group in groups]
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        setup.optimizer, peaks, total_steps=num_steps, pct_start=pct_start, div_factor=div,
+        final_div_factor=1e5 / div, cycle_momentum=_has_momentum(setup),
+    )  # fmt: skip
+    _train(setup, num_steps, schedule)
+
+
+def _has_momentum(setup: TrainingSetup) -> bool:
+    group = setup.optimizer.param_groups[0]
+    return "betas" in group or group.get("momentum", 0) > 0
+
+
+def _train(setup: TrainingSetup, num_steps: int, schedule: torch.optim.lr_scheduler.OneCycleLR) -> None:
+    setup.model.train()
+    made = 0
+    while made < num_steps:
+        for batch in setup.train_loader:
+            setup.optimizer.zero_grad()
+            setup.compute_loss(batch).loss.backward()
+            setup.optimizer.step()
+            made += 1
+            if made == num_steps:
+                return
+            schedule.step()
+
+
+METHODS = {
+    "**one-cycle at the found rate**": found_rate,
+    "fastai `fine_tune` defaults": fine_tune,
+    "torch `OneCycleLR`, max_lr 1e-3": torch_default,
+}
+
+
+def losses_of(task: Task) -> dict[str, list[float]]:
+    """Validation losses of a task: untrained, and after each method, one per seed."""
+    bench = Bench(task, Workbench(task))
+    losses: dict[str, list[float]] = {"untrained": []}
+    for seed in range(_NUM_SEEDS):
+        losses["untrained"].append(bench.valid_loss(bench.setup(seed).model))
+        for name, method in METHODS.items():
+            torch.manual_seed(seed)
+            loss = method(bench, seed)
+            losses.setdefault(name, []).append(losses["untrained"][-1] if loss is None else loss)
+    return losses
+
+
+def main(num_tasks: int) -> None:
+    torch.set_flush_denormal(True)
+    torch.set_num_threads(1)
+    results = {}
+    # The kinds take turns in this list, so that its beginning is a fair sample.
+    for task in all_tasks()[:num_tasks]:
+        results[task] = losses_of(task)
+        means = {name: round(float(np.mean(found)), 4) for name, found in results[task].items()}
+        print(task.name, task.start, task.optimizer, means, flush=True)
+        if len(results) % 6 == 0 or len(results) == num_tasks:
+            write_section("finetune", section(results))
+
+
+def section(results: dict[Task, dict[str, list[float]]]) -> str:
+    groups = {
+        "all": list(results),
+        "from a fresh model": [task for task in results if task.start == "fresh"],
+        "from a pretrained one": [task for task in results if task.start != "fresh"],
+        "Adam, AdamW": [task for task in results if task.is_adam],
+        "SGD": [task for task in results if not task.is_adam],
+    }
+    text = (
+        "## One-cycle at the found rate against the defaults\n\n"
+        f"Validation loss at equal steps: the same model, start, batches and optimizer, {_NUM_SEEDS} seeds per task, "
+        f"on the first {len(results)} of the generated tasks, whose kinds take turns. *Shortfall*: (loss - the lowest "
+        "of the three) / (untrained loss - the lowest), clipped to 0..1, mean over the tasks. A range test without a "
+        "suggestion counts as untrained. `fine_tune` is written out with torch, with fastai's schedule and the layer "
+        "groups of lr_magic.\n\n"
+    )
+    for name, tasks in groups.items():
+        if tasks:
+            text += f"### {name} ({len(tasks)} tasks)\n\n{_table({t: results[t] for t in tasks})}\n\n"
+    return text + f"{machine()}; `python -m benchmarks.fine_tuning`."
+
+
+def _table(results: dict[Task, dict[str, list[float]]]) -> str:
+    means = {task: {name: float(np.mean(losses)) for name, losses in found.items()} for task, found in results.items()}
+    rows = []
+    for name in METHODS:
+        shortfalls, num_lowest = [], 0
+        for found in means.values():
+            lowest = min(found[method] for method in METHODS)
+            span = found["untrained"] - lowest
+            shortfalls.append(min(1.0, (found[name] - lowest) / span) if span > 0 else 0.0)
+            num_lowest += found[name] == lowest
+        rows.append([name, f"{np.mean(shortfalls):.3f}", f"{np.median(shortfalls):.3f}", f"{max(shortfalls):.2f}",
+                     f"{num_lowest} of {len(means)}"])  # fmt: skip
+    return table(["training", "mean shortfall", "median", "worst task", "lowest loss"], rows)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 40)
