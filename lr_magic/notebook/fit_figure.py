@@ -42,8 +42,14 @@ class FitFigure:
         self.losses = _figure(
             [self.raw, self.smoothed, self.validation], _axes(self.x_scale, self.y_scale, "loss"), height="260px"
         )
-        self.done = _done_line(schedule, self.x_scale)
-        lr_marks, lr_axes = _planned_lr(schedule, self.x_scale, self.done)
+        lr_scales = {"x": self.x_scale, "y": bqplot.LinearScale(min=0.0, max=schedule.max_lr * 1.08)}
+        self.done = bqplot.Lines(x=_NOTHING, y=_NOTHING, scales=lr_scales, colors=[palette.CHOICE], stroke_width=2.5)
+        self.events = bqplot.Scatter(
+            x=_NOTHING, y=_NOTHING, names=_NOTHING, display_names=False, scales=lr_scales, colors=[palette.VALIDATION],
+            marker="diamond", tooltip=bqplot.Tooltip(fields=["name"], show_labels=False),
+        )  # fmt: skip
+        planned, lr_axes = _planned_lr(schedule, lr_scales)
+        lr_marks = [planned, self.done, self.events]
         if has_momentum:
             mark, axis = _planned_momentum(schedule, self.x_scale)
             lr_marks, lr_axes = [*lr_marks, mark], [*lr_axes, axis]
@@ -63,10 +69,21 @@ class FitFigure:
         with self.validation.hold_sync():
             self.validation.x, self.validation.y = np.array(steps, dtype=float), np.array(losses, dtype=float)
 
-    def draw_done(self, step: int, lr: float) -> None:
-        """Mark where on the schedule the run is."""
+    def draw_done(self, steps: np.ndarray, lrs: np.ndarray) -> None:
+        """Show what is done of the schedule; (n,) each."""
         with self.done.hold_sync():
-            self.done.x, self.done.y = np.array([step], dtype=float), np.array([lr])
+            self.done.x, self.done.y = steps, lrs
+
+    def set_length(self, num_steps: int) -> None:
+        """The run has become longer: make room for it; a shorter one keeps the axis."""
+        self.x_scale.max = max(self.x_scale.max, num_steps - 1)
+
+    def mark_event(self, step: int, lr: float, sentence: str) -> None:
+        """Mark on the schedule that something was done to it; the words show under the mouse."""
+        with self.events.hold_sync():
+            self.events.x = np.append(self.events.x, step)
+            self.events.y = np.append(self.events.y, lr)
+            self.events.names = np.append(self.events.names, sentence)
 
     def set_y_limits(self, low: float, high: float) -> None:
         """Move the loss axis."""
@@ -98,26 +115,14 @@ def _planned_steps(schedule: OneCycle) -> np.ndarray:
     return np.unique(np.linspace(0, schedule.total_steps - 1, num_points).astype(int))
 
 
-def _lr_scale(schedule: OneCycle) -> bqplot.LinearScale:
-    return bqplot.LinearScale(min=0.0, max=schedule.max_lr * 1.08)
-
-
-def _done_line(schedule: OneCycle, x_scale: bqplot.Scale) -> bqplot.Scatter:
-    scales = {"x": x_scale, "y": _lr_scale(schedule)}
-    return bqplot.Scatter(x=_NOTHING, y=_NOTHING, scales=scales, colors=[palette.CHOICE], default_size=70)
-
-
-def _planned_lr(
-    schedule: OneCycle, x_scale: bqplot.Scale, done: bqplot.Scatter
-) -> tuple[list[bqplot.Mark], list[bqplot.Axis]]:
+def _planned_lr(schedule: OneCycle, scales: dict[str, bqplot.Scale]) -> tuple[bqplot.Mark, list[bqplot.Axis]]:
     steps = _planned_steps(schedule)
     lrs = np.array([schedule.lr_at(int(step)) for step in steps])
-    scale = done.scales["y"]
-    planned = bqplot.Lines(x=steps, y=lrs, scales={"x": x_scale, "y": scale}, colors=[palette.CHOICE], stroke_width=2)
-    axes = _axes(x_scale, scale, "learning rate")
+    planned = bqplot.Lines(x=steps, y=lrs, scales=scales, colors=[palette.CHOICE], opacities=[0.35], stroke_width=2)
+    axes = _axes(scales["x"], scales["y"], "learning rate")
     axes[1].tick_values, axes[1].tick_format = np.linspace(0.0, schedule.max_lr, 3), ".1e"
     axes[1].label_color = palette.CHOICE
-    return [planned, done], axes
+    return planned, axes
 
 
 def _planned_momentum(schedule: OneCycle, x_scale: bqplot.Scale) -> tuple[bqplot.Mark, bqplot.Axis]:

@@ -14,6 +14,8 @@ from lr_magic.notebook.live_range_test import LIVE_CLASS
 from lr_magic.notebook.redraw_clock import RedrawClock
 from lr_magic.notebook.run_buttons import RunButtons
 from lr_magic.notebook.status_line import Progress, duration, ending_html, progress_html
+from lr_magic.pure.control import Anneal, Extend, LowerPeak
+from lr_magic.pure.fit_event import EventKind
 from lr_magic.pure.lr_text import lr_text
 from lr_magic.pure.smoothing import smooth
 from lr_magic.pure.thinning import ThinnedCurve
@@ -23,9 +25,21 @@ if TYPE_CHECKING:
     import numpy as np
 
     from lr_magic.pure.control import RunControl
+    from lr_magic.pure.fit_event import FitEvent
     from lr_magic.pure.fit_history import FitHistory
     from lr_magic.pure.records import EpochRecord, StepRecord
     from lr_magic.pure.schedules import OneCycle
+
+_STEERING = (
+    (
+        Anneal(),
+        "Anneal now",
+        "angle-double-down",
+        "Cool down from the current rate, then end: stop early and land well",
+    ),
+    (Extend(), "Extend", "plus", "Make the cycle one epoch longer"),
+    (LowerPeak(), "Lower rates", "arrow-down", "Divide the rates by 3 from the next step on"),
+)
 
 
 class LiveFit:
@@ -45,14 +59,16 @@ class LiveFit:
 
     def __init__(self, schedule: OneCycle, num_epochs: int | None, control: RunControl, *, has_momentum: bool) -> None:
         self.figure = FitFigure(schedule, has_momentum=has_momentum)
-        self.buttons = RunButtons(control)
+        self.buttons = RunButtons(control, _STEERING)
         self.status = HTML()
         self.table = HTML()
-        self.widget = VBox([self.status, self.figure.widget, self.buttons.widget, self.table])
+        self.events = HTML()
+        self.widget = VBox([self.status, self.figure.widget, self.buttons.widget, self.table, self.events])
         self.widget.add_class(LIVE_CLASS)
         self._num_steps = schedule.total_steps
         self._num_epochs = num_epochs
         self._curve = ThinnedCurve()
+        self._lrs = ThinnedCurve()
         self._epochs: list[EpochRecord] = []
         self._epoch_ends: list[int] = []
         self._last: StepRecord | None = None
@@ -64,6 +80,7 @@ class LiveFit:
     def on_step(self, record: StepRecord) -> None:
         """Take one step of the training; redraws when the time has come."""
         self._curve.append(record.loss)
+        self._lrs.append(record.lr)
         self._last = record
         if self._clock.is_due():
             self._redraw()
@@ -75,6 +92,16 @@ class LiveFit:
         self._epoch_ends.append(max(len(self._curve) - 1, 0))
         self._show_epochs()
         self._redraw()
+
+    def on_event(self, event: FitEvent) -> None:
+        """Take what was done to the training: a line of words, a mark on the schedule, a new length."""
+        if event.kind is EventKind.ANNEALED and event.amount is not None:
+            self._num_steps = event.step + int(event.amount)
+        elif event.kind is EventKind.EXTENDED and event.amount is not None:
+            self._num_steps += int(event.amount)
+        self.figure.set_length(self._num_steps)
+        self.figure.mark_event(event.step, self._last.lr if self._last else 0.0, event.sentence)
+        self.events.value += f'<div style="line-height:1.5">step {event.step:,}: {escape(event.sentence)}</div>'
 
     def finish(self, history: FitHistory) -> None:
         """Show the whole training and how it ended."""
@@ -93,7 +120,7 @@ class LiveFit:
         smoothed = smooth(means)
         self._move_limits(smoothed)
         self.figure.draw_losses(self._curve.envelope, (self._curve.steps, smoothed))
-        self.figure.draw_done(self._last.step, self._last.lr)
+        self.figure.draw_done(self._lrs.steps, self._lrs.means)
         self._show_status()
 
     def _move_limits(self, smoothed: np.ndarray) -> None:

@@ -10,22 +10,40 @@ from lr_magic.notebook.comm_delivery import deliver_during_runs
 from lr_magic.pure.control import Pause, Resume, Stop
 
 if TYPE_CHECKING:
-    from lr_magic.pure.control import RunControl
+    from collections.abc import Sequence
+
+    from lr_magic.pure.control import Command, RunControl
 
 
 class RunButtons:
-    """Buttons that send commands to a run; each handler only puts a command into the mailbox."""
+    """Buttons that send commands to a run; each handler only puts a command into the mailbox.
 
-    def __init__(self, control: RunControl) -> None:
+    Parameters
+    ----------
+    control
+        The mailbox.
+    steering
+        Further commands, each with its button's text, icon and tooltip.
+    """
+
+    def __init__(self, control: RunControl, steering: Sequence[tuple[Command, str, str, str]] = ()) -> None:
         self._control = control
         self._is_paused = False
         self.stop = _button("Stop", "stop", "End the run after this step; what was measured is kept")
         self.pause = _button("Pause", "pause", "Hold the run until you resume it")
         self.stop.on_click(self._on_stop)
         self.pause.on_click(self._on_pause)
-        for button in (self.stop, self.pause):
+        self.steering = [self._steering_button(*each) for each in steering]
+        buttons = [self.stop, self.pause, *self.steering]
+        for button in buttons:
             deliver_during_runs(button)
-        self.widget = HBox([self.stop, self.pause])
+        self.widget = HBox(buttons)
+
+    def _steering_button(self, command: Command, description: str, icon: str, tooltip: str) -> Button:
+        button = _button(description, icon, tooltip)
+        button.layout.width = "10em"
+        button.on_click(lambda _: self._control.send(command))
+        return button
 
     def hide(self) -> None:
         """Take the buttons away: the run is over."""

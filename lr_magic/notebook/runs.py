@@ -60,10 +60,9 @@ def run_one_cycle(
         screen = fit_screen(shell, training, settings, control, is_live=is_live)
         if undo is not None and training.setup is not None:
             undo.keep(training.setup)
-        on_event = getattr(screen, "on_event", None)
         with partial_result_to(finish):
             history = training.one_cycle(
-                settings, screen.on_step, screen.on_epoch, control, on_event=on_event, resume=resume
+                settings, screen.on_step, screen.on_epoch, control, on_event=screen.on_event, resume=resume
             )
     finish(history)
     return history

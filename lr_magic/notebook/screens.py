@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from lr_magic.notebook.live_fit import LiveFit
     from lr_magic.notebook.live_range_test import LiveRangeTest
     from lr_magic.pure.finding import Finding
+    from lr_magic.pure.fit_event import FitEvent
     from lr_magic.pure.range_test_result import RangeTestResult
     from lr_magic.pure.records import EpochRecord, StepRecord
 
@@ -44,6 +45,10 @@ class FitScreen(Protocol):
     @property
     def on_epoch(self) -> Callable[[EpochRecord], None]:
         """Takes one epoch."""
+
+    @property
+    def on_event(self) -> Callable[[FitEvent], None]:
+        """Takes what was done to the training."""
 
     def finish(self, history: FitHistory) -> None:
         """Show the end."""
@@ -72,6 +77,7 @@ class NotebookFit:
         self._live = live
         self.on_step = live.on_step
         self.on_epoch = live.on_epoch
+        self.on_event = live.on_event
         display(report(findings))
         display(live.widget)
 
@@ -102,6 +108,7 @@ class TerminalFit:
         self._live = TerminalView(num_steps)
         self.on_step = self._live.on_step
         self.on_epoch = self._live.on_epoch
+        self.on_event = self._live.on_event
 
     def finish(self, history: FitHistory) -> None:
         """Replace the line by the summary."""
@@ -118,6 +125,9 @@ class QuietScreen:
         """Show nothing."""
 
     def on_epoch(self, record: EpochRecord) -> None:
+        """Show nothing."""
+
+    def on_event(self, event: FitEvent) -> None:
         """Show nothing."""
 
     def finish(self, outcome: RangeTestResult | FitHistory) -> None:

@@ -17,6 +17,7 @@ from lr_magic.pure.smoothing import smooth
 from lr_magic.pure.thinning import ThinnedCurve
 
 if TYPE_CHECKING:
+    from lr_magic.pure.fit_event import FitEvent
     from lr_magic.pure.records import EpochRecord, StepRecord
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
@@ -53,6 +54,10 @@ class TerminalView:
     def on_epoch(self, record: EpochRecord) -> None:
         """Take one finished epoch."""
         self._epochs.append(record)
+
+    def on_event(self, event: FitEvent) -> None:
+        """Take what was done to the training."""
+        self._console.print(f"step {event.step:,}: {event.sentence}", highlight=False, markup=False)
 
     def finish(self, summary: str) -> None:
         """Replace the live line by what the run says in the end."""

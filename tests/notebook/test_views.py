@@ -6,11 +6,15 @@ import ipywidgets
 import numpy as np
 import pytest
 
+from lr_magic.notebook.live_fit import LiveFit
 from lr_magic.notebook.live_range_test import LiveRangeTest
 from lr_magic.notebook.redraw_clock import RedrawClock
-from lr_magic.pure.control import Pause, Resume, RunControl, Stop
+from lr_magic.pure.control import Anneal, Extend, LowerPeak, Pause, Resume, RunControl, Stop
+from lr_magic.pure.fit_event import EventKind, FitEvent
+from lr_magic.pure.fit_history import FitHistory
 from lr_magic.pure.range_test_result import RangeTestResult
-from lr_magic.pure.records import StepRecord
+from lr_magic.pure.records import EpochRecord, StepRecord
+from lr_magic.pure.schedules import OneCycle
 from lr_magic.pure.stop_reason import StopReason
 
 LRS = np.geomspace(1e-7, 10, 100)
@@ -151,3 +155,52 @@ def test_buttons_only_send_commands():
 def test_an_interrupted_sweep_without_steps_can_be_shown(live):
     live.finish(RangeTestResult(np.array([]), np.array([]), stop_reason=StopReason.INTERRUPTED))
     assert "interrupted" in live.status.value
+
+
+@pytest.fixture
+def live_fit():
+    return LiveFit(OneCycle(1e-2, 100), 5, RunControl(), has_momentum=True)
+
+
+def train(live_fit, num_steps):
+    for step in range(num_steps):
+        live_fit.on_step(StepRecord(step, 1e-2, 1.0 / (step + 1), 0.9))
+
+
+def test_a_training_shows_its_epochs_and_marks_the_best(live_fit):
+    train(live_fit, 40)
+    epochs = [EpochRecord(1, 1.0, 0.9, {"accuracy": 0.5}, 1.0), EpochRecord(2, 0.5, 0.4, {"accuracy": 0.8}, 1.0)]
+    for epoch in epochs:
+        live_fit.on_epoch(epoch)
+    history = FitHistory([StepRecord(0, 1e-2, 1.0)], epochs, StopReason.COMPLETED)
+    live_fit.finish(history)
+    assert live_fit.table.value.count("<tr") == 3
+    assert live_fit.table.value.index("font-weight:bold") > live_fit.table.value.index("0.9000")
+    assert list(live_fit.figure.validation.y) == [0.9, 0.4]
+
+
+def test_steering_changes_the_length_and_is_told(live_fit):
+    train(live_fit, 10)
+    live_fit.on_event(FitEvent(10, EventKind.EXTENDED, "extended by 50 steps", 50))
+    assert live_fit.figure.x_scale.max == 149
+    assert "extended by 50 steps" in live_fit.events.value
+    live_fit.on_event(FitEvent(20, EventKind.ANNEALED, "cooling down", 5))
+    assert "step 10 of 25" in (live_fit._show_status(), live_fit.status.value)[1]
+    assert live_fit.figure.x_scale.max == 149
+
+
+def test_a_hundred_thousand_steps_are_drawn_in_few_points(live_fit, monkeypatch):
+    monkeypatch.setattr(live_fit._clock, "is_due", lambda: False)
+    train(live_fit, 100_000)
+    live_fit._redraw()
+    assert len(live_fit.figure.raw.x) <= 1200
+    assert len(live_fit.figure.smoothed.x) <= 600
+    assert np.nanmax(live_fit.figure.raw.y) == 1.0  # the highest loss is still there
+
+
+def test_steering_buttons_send_their_commands():
+    control = RunControl()
+    live = LiveFit(OneCycle(1e-2, 100), 5, control, has_momentum=True)
+    for button in live.buttons.steering:
+        button.click()
+    assert [control.receive() for _ in range(3)] == [Anneal(), Extend(), LowerPeak()]
