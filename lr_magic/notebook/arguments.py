@@ -34,6 +34,7 @@ _SWEEP_ARGUMENTS = (
     argument("--linear", action="store_true", help="Raise the rate by equal differences instead of equal ratios."),
     argument("--divergence-factor", metavar="X", help="How far above its fall the loss may rise; default 4."),
     argument("--no-stop", action="store_true", help="Go on to the last rate even when the loss blows up."),
+    argument("--overlay", action="store_true", help="Draw the sweeps before this one into the same plot."),
     argument("--seconds", metavar="S", help="Longest duration of the sweep in seconds."),
     *_SETUP_ARGUMENTS,
 )

@@ -55,6 +55,11 @@ class ChoicePanel:
         self.widget = VBox([self.controls, self.readout])
         self._connect()
 
+    def offer_zoom(self, zoom: Callable[[float, float], str]) -> None:
+        """Let a dragged range be swept again."""
+        self.on_zoom = zoom
+        self._show()
+
     def open(self, result: RangeTestResult) -> None:
         """The sweep is over: show its suggestion and take choices from now on."""
         self._result = result
@@ -67,6 +72,13 @@ class ChoicePanel:
         marks.draw_ticks(others, result.loss_at)
         self.controls.layout.display = None
         self._show()
+
+    def close(self) -> None:
+        """Another sweep begins: a click is for its result from now on."""
+        self._result = None
+        self.pending_lr = None
+        self._figure.choice.draw_choice(None)
+        self.controls.layout.display = "none"
 
     def choose(self, lr: float) -> None:
         """Choose a rate, snapped to the curve."""

@@ -35,6 +35,7 @@ def unload(shell: InteractiveShell) -> None:
     if magics is None:
         return
     magics.shown.remove()
+    magics.between_cells.close()
     for key, _ in _completers(magics):
         shell.strdispatchers["complete_command"].strs.pop(key, None)
     _take_away(shell, magics)

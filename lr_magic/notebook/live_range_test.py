@@ -10,6 +10,7 @@ import numpy as np
 from ipywidgets import HTML, VBox
 
 from lr_magic.notebook.choice_panel import ChoicePanel
+from lr_magic.notebook.overlays import Overlays
 from lr_magic.notebook.range_test_figure import RangeTestFigure
 from lr_magic.notebook.redraw_clock import RedrawClock
 from lr_magic.notebook.run_buttons import RunButtons
@@ -55,17 +56,33 @@ class LiveRangeTest:
         self.panel = ChoicePanel(self.figure)
         self.buttons = RunButtons(control)
         self.status = HTML()
-        self.widget = VBox([self.status, self.figure.figure, self.buttons.widget, self.panel.widget])
+        self.overlays = Overlays(self.figure)
+        self.widget = VBox(
+            [self.status, self.figure.figure, self.buttons.widget, self.overlays.widget, self.panel.widget]
+        )
         self.widget.add_class(LIVE_CLASS)
         self._num_steps = num_steps
-        self._lrs: list[float] = []
-        self._losses: list[float] = []
-        self._rule = DivergenceRule(divergence_factor)
-        self._limits = SettlingLimits()
+        self._divergence_factor = divergence_factor
         self._redraws = RedrawClock()
         self._statuses = RedrawClock(interval_s=_STATUS_INTERVAL_S)
+        self._result: RangeTestResult | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._lrs: list[float] = []
+        self._losses: list[float] = []
+        self._rule = DivergenceRule(self._divergence_factor)
+        self._limits = SettlingLimits()
         self._started = perf_counter()
         self._show_status()
+
+    def restart(self, control: RunControl) -> None:
+        """Another sweep follows in the same plot; the one before stays as an overlay."""
+        if self._result is not None:
+            self.overlays.add("before", self._result)
+        self.panel.close()
+        self.buttons.reopen(control)
+        self._begin()
 
     def on_step(self, record: StepRecord) -> None:
         """Take one step of the sweep; redraws when the time has come."""
@@ -79,7 +96,9 @@ class LiveRangeTest:
     def finish(self, result: RangeTestResult) -> None:
         """Show the whole curve with its suggestion, what it says, and the choice."""
         self.figure.draw_curve(result.lrs, result.losses, result.smoothed_losses)
-        self.figure.set_y_limits(*y_limits(result.smoothed_losses))
+        limits = [y_limits(each.smoothed_losses) for each in (*self.overlays.results, result)]
+        self.figure.set_y_limits(min(low for low, _ in limits), max(high for _, high in limits))
+        self._result = result
         self.figure.hide_levels()
         self.buttons.hide()
         self.status.value = ending_html("Range test", f"{len(result.lrs)} steps", result)

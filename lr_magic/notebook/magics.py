@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
@@ -10,6 +11,7 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class
 from traitlets import Float, Int
 
 from lr_magic.notebook.arguments import cycle_arguments, parse, sweep_arguments
+from lr_magic.notebook.between_cells import BetweenCells
 from lr_magic.notebook.cycle_settings import cycle_settings, resumed_settings
 from lr_magic.notebook.dry_run import show_preview
 from lr_magic.notebook.find_training import TypedMagic, find_training
@@ -18,6 +20,7 @@ from lr_magic.notebook.runs import run_one_cycle, run_range_test
 from lr_magic.notebook.session_settings import session_settings, settings_of, training_to_resume
 from lr_magic.notebook.shown_results import ShownResults
 from lr_magic.notebook.sweep_settings import sweep_settings
+from lr_magic.notebook.zoom import Zoom
 from lr_magic.pure.errors import LrMagicError
 
 if TYPE_CHECKING:
@@ -49,6 +52,8 @@ class LrMagics(Magics):
         super().__init__(shell)
         self.shown = ShownResults(shell)
         self.undo = UndoSlot()
+        self.sweeps: list[tuple[str, RangeTestResult]] = []
+        self.between_cells = BetweenCells(shell)
 
     @sweep_arguments
     @line_cell_magic
@@ -65,8 +70,16 @@ class LrMagics(Magics):
             namespace = self.shell.user_ns
             options, for_clause = parse(self.lr_find, line)
             settings = sweep_settings(options, self, namespace)
-            training = find_training(self.shell, options, TypedMagic(line, for_clause, cell), magic="lr_find")
-            result = run_range_test(self.shell, training, settings, is_live=not options.no_live)
+            find = partial(find_training, self.shell, options, TypedMagic(line, for_clause, cell), magic="lr_find")
+            result = run_range_test(
+                self.shell,
+                find(),
+                settings,
+                is_live=not options.no_live,
+                earlier=self.sweeps if options.overlay else (),
+                zoom=lambda live, finish: Zoom(find, settings, live, self.between_cells, finish),
+            )
+        self.sweeps.append((f"In [{self.shell.execution_count}]", result))
         self.shown.remember(result)
         return result
 

@@ -45,6 +45,13 @@ class RunButtons:
         button.on_click(lambda _: self._control.send(command))
         return button
 
+    def reopen(self, control: RunControl) -> None:
+        """Serve another run."""
+        self._control = control
+        self._is_paused = False
+        self.stop.description = "Stop"
+        self.widget.layout.display = None
+
     def hide(self) -> None:
         """Take the buttons away: the run is over."""
         self.widget.layout.display = "none"

@@ -7,36 +7,56 @@ from typing import TYPE_CHECKING
 
 from lr_magic.notebook.first_stage import first_stage_lr
 from lr_magic.notebook.screen_choice import fit_screen, range_test_screen, run_control
+from lr_magic.notebook.screens import NotebookRangeTest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from IPython.core.interactiveshell import InteractiveShell
 
     from lr_magic.notebook.cycle_settings import CycleSettings
     from lr_magic.notebook.fit_undo import UndoSlot
+    from lr_magic.notebook.live_range_test import LiveRangeTest
     from lr_magic.notebook.trainings import Training
+    from lr_magic.notebook.zoom import Zoom
     from lr_magic.pure.fit_history import FitHistory
     from lr_magic.pure.range_test_result import RangeTestResult
     from lr_magic.training.sweep import SweepSettings
 
 
 def run_range_test(
-    shell: InteractiveShell, training: Training, settings: SweepSettings, *, is_live: bool
+    shell: InteractiveShell,
+    training: Training,
+    settings: SweepSettings,
+    *,
+    is_live: bool,
+    earlier: Sequence[tuple[str, RangeTestResult]] = (),
+    zoom: Callable[[LiveRangeTest, Callable[[RangeTestResult], None]], Zoom] | None = None,
 ) -> RangeTestResult:
-    """Sweep, live; binds `lr_found` however the sweep ends."""
+    """Sweep, live; binds `lr_found` however the sweep ends.
+
+    Parameters
+    ----------
+    earlier
+        Sweeps to draw in the same plot, each with its name.
+    zoom
+        Makes, from the plot and what ends a sweep, the finer sweep of a dragged range that the plot offers.
+    """
+    findings, stage_lr = training.findings, first_stage_lr(training, shell.user_ns)
 
     def finish(result: RangeTestResult) -> None:
-        result.setup = training.findings
-        result.first_stage_lr = first_stage_lr(training, shell.user_ns)
+        result.setup = findings
+        result.first_stage_lr = stage_lr
         shell.user_ns["lr_found"] = result
         screen.finish(result)
 
     with run_control(shell) as control:
-        screen = range_test_screen(shell, training.findings, settings, control, is_live=is_live)
+        screen = range_test_screen(shell, training.findings, settings, control, is_live=is_live, earlier=earlier)
         with partial_result_to(finish):
             result = training.range_test(settings, screen.on_step, control)
     finish(result)
+    if zoom is not None and isinstance(screen, NotebookRangeTest):
+        screen.live.panel.offer_zoom(zoom(screen.live, finish))
     return result
 
 

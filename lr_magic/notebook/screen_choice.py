@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from lr_magic.notebook.cycle_settings import CycleSettings
     from lr_magic.notebook.trainings import Training
     from lr_magic.pure.finding import Finding
+    from lr_magic.pure.range_test_result import RangeTestResult
     from lr_magic.training.sweep import SweepSettings
 
 
@@ -52,6 +53,7 @@ def range_test_screen(
     control: RunControl,
     *,
     is_live: bool,
+    earlier: Sequence[tuple[str, RangeTestResult]] = (),
 ) -> RangeTestScreen:
     """Open the screen of a range test."""
     if not is_live:
@@ -59,14 +61,17 @@ def range_test_screen(
     num_steps = settings.num_steps if settings.seconds is None else None
     if not is_kernel(shell):
         return TerminalRangeTest(findings, num_steps)
+    swept = [result for _, result in earlier if len(result.lrs)]
     live = LiveRangeTest(
-        settings.start_lr,
-        settings.end_lr,
+        min([settings.start_lr, *(float(result.lrs[0]) for result in swept)]),
+        max([settings.end_lr, *(float(result.lrs[-1]) for result in swept)]),
         num_steps,
         control,
         is_linear=settings.linear,
         divergence_factor=settings.divergence_factor,
     )
+    for name, result in earlier:
+        live.overlays.add(name, result)
     return NotebookRangeTest(findings, live)
 
 

@@ -58,16 +58,25 @@ class NotebookRangeTest:
     """The live widget of a range test between the report of what was found and the static picture."""
 
     def __init__(self, findings: Sequence[Finding], live: LiveRangeTest) -> None:
-        self._live = live
+        self.live = live
         self.on_step = live.on_step
+        self._picture: SavedPicture | None = None
         display(report(findings))
         display(live.widget)
 
     def finish(self, result: RangeTestResult) -> None:
         """Show the end, and a picture that stays in the saved notebook and follows the choice."""
-        self._live.finish(result)
-        self._picture = SavedPicture(result.plot(), range_test_summary(result))
-        self._live.panel.on_choice = lambda: self._picture.update(result.plot(), range_test_summary(result))
+
+        def update() -> None:
+            if self._picture is not None:
+                self._picture.update(result.plot(), range_test_summary(result))
+
+        self.live.finish(result)
+        self.live.panel.on_choice = update
+        if self._picture is None:
+            self._picture = SavedPicture(result.plot(), range_test_summary(result))
+        else:
+            update()
 
 
 class NotebookFit:

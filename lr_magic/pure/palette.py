@@ -16,3 +16,6 @@ VALIDATION = "#CC79A7"
 
 MUTED = "#8A8A8A"
 """Grey, readable on white and on black: plans, thresholds, axes."""
+
+OVERLAYS = ("#E69F00", "#56B4E9", "#CC79A7", "#009E73")
+"""Orange, sky blue, purple, green: earlier sweeps beside the present one."""

@@ -86,3 +86,29 @@ def test_a_range_by_toggle_and_by_shift(chosen_on):
     low, high = (float(end) for end in choice(notebook)[1].strip("()").split(","))
     assert low == pytest.approx(1e-4, rel=0.15)
     assert high == pytest.approx(1e-1, rel=0.15)
+
+
+def test_zoom_sweep_and_overlay(open_notebook):
+    cells = [
+        FAST_DIGITS,
+        "%lr_find",
+        ASK,
+        "%lr_find --overlay --num-steps 30",
+        "print(lr_found.lrs[0], len(lr_found.lrs))",
+    ]
+    notebook = open_notebook(cells)
+    notebook.run(0)
+    notebook.run(1)
+    output = notebook.output(1)
+    plot = Plot(output)
+    output.get_by_role("button", name="Range").click()
+    plot.root.locator(".selector, .brushintsel, .brush").first.wait_for(state="attached")
+    plot.drag(1e-4, 1e-1)
+    output.get_by_role("button", name="Zoom sweep").click()
+    output.get_by_role("button", name="before").wait_for()  # the legend of the sweep that was zoomed into
+    output.get_by_text("restored:").wait_for()
+    first_lr, num_steps = notebook.ask(4).split()
+    assert float(first_lr) == pytest.approx(1e-4, rel=0.2)
+    assert int(num_steps) > 20
+    notebook.run(3)
+    assert notebook.output(3).get_by_role("button", name="In [").count() == 1
