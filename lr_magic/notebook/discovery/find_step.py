@@ -21,6 +21,7 @@ from lr_magic.notebook.discovery.reproducible import with_warning_if_irreproduci
 from lr_magic.notebook.discovery.situation import metrics_of, situation_of
 from lr_magic.notebook.discovery.tensor_pair import tensor_pair
 from lr_magic.notebook.discovery.trial_batches import draw_trial_batches, refuse_live_iterator
+from lr_magic.notebook.discovery.validation_trial import why_no_validation
 from lr_magic.pure.errors import DiscoveryError
 from lr_magic.training.batches import move
 from lr_magic.training.restore import restored
@@ -55,7 +56,8 @@ def find_step(
     refuse_live_iterator(parts.train, request.magic)
     model = parts.wiring.model
     modules = [model.value, *modules_used(followed)]
-    room = restored(modules=modules, optimizers=[parts.optimizer], loaders=[parts.train.value])
+    loaders = [loader.value for loader in (parts.train, parts.valid) if loader is not None]
+    room = restored(modules=modules, optimizers=[parts.optimizer], loaders=loaders)
     with room, index_guard(parts.device):
         model.value.train()
         batches = [move(batch, parts.device) for batch in draw_trial_batches(parts.train, request.magic)]
@@ -67,7 +69,21 @@ def find_step(
         steps = try_own_steps(followed, batches, optimized(parts.optimizer), steps)
         situation = situation_of(parts, candidates, request, namespace, batches)
         found = _choose(parts, steps, situation, request=request, namespace=namespace, history=history)
-        return parts, with_warning_if_irreproducible(found, batches[0])
+        found = with_warning_if_irreproducible(found, batches[0])
+        return _with_valid_if_it_works(parts, found, request)
+
+
+def _with_valid_if_it_works(parts: Parts, found: FoundStep, request: DiscoveryRequest) -> tuple[Parts, FoundStep]:
+    """Leave validation data out where the step gives no loss on it, and say so; refuse if they were asked for."""
+    if parts.valid is None:
+        return parts, found
+    reason = why_no_validation(parts.wiring.model.value, parts.valid, found.compute_loss, parts.device)
+    if reason is None:
+        return parts, found
+    if request.valid is not None:
+        raise questions.no_validation(parts.valid.name, reason, request.magic)
+    note = f"`{parts.valid.name}` is not used: the step gives no loss on it ({reason})"
+    return replace(parts, valid=None), replace(found, notes=(*found.notes, note))
 
 
 def _cast(parts: Parts, candidates: Candidates, namespace: Mapping[str, object]) -> Cast:
