@@ -49,9 +49,8 @@ class TrainingBody:
             # a pass ended within a step, and the engine began anew
             self._told, self._pieces = [], []
         self._calls.update = update
-        with self._quiet():
-            with self._left_out, self._calls:
-                loss, metrics = self._run.run(batch)
+        with self._quiet(), self._left_out, self._calls:
+            loss, metrics = self._run.run(batch)
         return self._outcome(loss, metrics, update)
 
     def _outcome(self, loss: Any, metrics: dict[str, Any], update: Update) -> BatchOutcome | None:
