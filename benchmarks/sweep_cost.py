@@ -144,6 +144,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--quick", action="store_true", help="the MLP only, without peers, nothing written")
+    parser.add_argument("--peers", choices=["all", "MLP"], default="all", help="beside which models the peers are run")
     options = parser.parse_args()
     torch.set_num_threads(1)
     made = [workloads.mlp()] if options.quick else [workloads.mlp(), workloads.cnn(), workloads.transformer()]
@@ -151,8 +152,9 @@ def main() -> None:
     for workload in made:
         title = f"{workload.name}, {workload.num_parameters:,} parameters"
         num_rounds = options.rounds * (3 if workload.name == "MLP" else 1)
-        sweeps[title] = sweep_ratios(workload, num_rounds, with_peers=not options.quick)
-        cycles[title] = one_cycle_ratios(workload, num_rounds, with_peers=not options.quick)
+        with_peers = not options.quick and options.peers in ("all", workload.name)
+        sweeps[title] = sweep_ratios(workload, num_rounds, with_peers=with_peers)
+        cycles[title] = one_cycle_ratios(workload, num_rounds, with_peers=with_peers)
         print(comparison({title: sweeps[title]}), comparison({title: cycles[title]}), sep="\n\n", flush=True)
     if options.quick:
         return
