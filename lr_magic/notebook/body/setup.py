@@ -149,7 +149,7 @@ def _setup(
         accumulate=request.accumulate,
         clip_norm=request.clip_norm,
         amp=request.amp,
-        train_batch=training,  # type: ignore[arg-type] - None: the body passes the batch over
+        train_batch=training,  # type: ignore[arg-type]  # None: a batch passed over
         owns_step=steps_conditionally(read.statements, namespace),
     )
 
