@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from lr_magic.training.copy_place import CopyPlace
 
 
+# Elements of a frozen parameter that are kept where it cannot be watched.
+_SAMPLE_SIZE = 16
+
+
 class TensorState:
     """What `put_back` gives back to one tensor (the same object, in the same memory).
 
@@ -21,7 +25,7 @@ class TensorState:
         Where the copy of its bytes goes; None keeps no copy, for what a run cannot change.
     """
 
-    __slots__ = ("_copy", "_data", "_grad", "_hooks", "_kind", "_requires_grad", "_version", "tensor")
+    __slots__ = ("_copy", "_data", "_grad", "_hooks", "_kind", "_requires_grad", "_sample", "_version", "tensor")
 
     def __init__(self, tensor: torch.Tensor, place: CopyPlace | None) -> None:
         self.tensor = tensor
@@ -33,6 +37,7 @@ class TensorState:
         self._grad = tensor.grad if tensor.is_leaf else None
         self._hooks = dict(tensor._backward_hooks or {})  # noqa: SLF001 - tensors have no public list of their hooks
         self._copy: torch.Tensor | None = None
+        self._sample: torch.Tensor | None = None
         self._version = _version_of(tensor)
         if place is not None:
             self.copy(place)
@@ -46,6 +51,14 @@ class TensorState:
         """Keep a copy of the bytes, where they can change at all."""
         if self._copy is None and _is_writable(self._data):
             self._copy = place.copy_of(self._data)
+
+    def take_sample(self) -> None:
+        """Keep a few elements of what is not copied, to see afterwards whether it was written into."""
+        if self._copy is None and self._data.is_contiguous():
+            self._sample = self._some_elements().clone()
+
+    def _some_elements(self) -> torch.Tensor:
+        return self._data.view(-1)[:: max(1, self._data.numel() // _SAMPLE_SIZE)]
 
     def set_grad_aside(self) -> None:
         """Take the gradient off the tensor, so that a run neither reads nor overwrites it."""
@@ -82,6 +95,8 @@ class TensorState:
         is_same = _is_same_memory(tensor.data, self._data) and tensor.requires_grad is self._requires_grad
         if tensor.is_leaf:
             is_same = is_same and tensor.grad is self._grad
+        if self._sample is not None and self._copy is None:
+            is_same = is_same and _has_same_bytes(self._some_elements().clone(), self._sample)
         if self._copy is None:
             return is_same and _version_of(tensor) == self._version
         return is_same and _has_same_bytes(self._data, self._copy)

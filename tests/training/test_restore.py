@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import random
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from lr_magic.training.batches import BatchSource
 from lr_magic.training.range_test import range_test
 from lr_magic.training.restore import restored
 
+from . import kinds
 from .fingerprint import bytes_of, fingerprint
 from .kinds import adamw_warm, frozen, plain
 from .small_setups import small_data, small_model, small_setup
@@ -80,6 +82,15 @@ def test_frozen_parameters_are_not_copied_until_a_step_meets_their_gradients():
         copy_place.CopyPlace.copy_of = original
     assert bytes_of(setup.model[0].weight) == before
     assert not setup.model[0].weight.requires_grad
+
+
+def test_beside_compiled_code_a_changed_frozen_parameter_is_at_least_named():
+    setup = kinds.teacher()
+    compiled = torch.compile(lambda x: x + 1, backend="eager", fullgraph=True)
+    run = replace(setup, compute_loss=lambda batch: setup.compute_loss((compiled(batch[0]), batch[1])))
+    with pytest.warns(RuntimeWarning, match="NOT as before: 2 tensors"):
+        range_test(run, num_steps=5, end_lr=1e-2)
+    torch._dynamo.reset()
 
 
 def test_one_copy_is_made_of_what_can_change_and_of_nothing_else(monkeypatch):
