@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _FEWEST_LOSSES = 8
 # In decades of the rate: standard deviation of the kernel, step of the grid, end of a sweep.
-_BANDWIDTH, _GRID_STEP, _LAST_STRETCH = 0.2, 0.02, 0.3
+_BANDWIDTH, _GRID_STEP, _LAST_STRETCH = 0.3, 0.02, 0.3
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def read_points(lrs: Sequence[float] | np.ndarray, losses: Sequence[float] | np.
             f"Only {num_finite} finite losses, too few to read a curve from; run more steps, or start lower if the "
             "loss blew up at once."
         )
-    return _curve(np.log10(rates[:num_finite]), values[:num_finite])
+    return curve_through(np.log10(rates[:num_finite]), values[:num_finite])
 
 
 def first_non_finite(losses: np.ndarray) -> int | None:
@@ -177,14 +177,14 @@ def first_non_finite(losses: np.ndarray) -> int | None:
     return next(iter(np.flatnonzero(~np.isfinite(losses)).tolist()), None)
 
 
-def _curve(log_lrs: np.ndarray, losses: np.ndarray) -> Curve:
+def curve_through(log_lrs: np.ndarray, losses: np.ndarray, bandwidth: float = _BANDWIDTH) -> Curve:
+    """Smooth points with a kernel of `bandwidth` decades, or of one step and a fifth where they lie further apart."""
     span = float(np.ptp(log_lrs))
     if not span > 0:
         raise NoSuggestionError("All rates are the same; sweep over a range, for example from 1e-7 to 10.")
     grid = np.linspace(log_lrs.min(), log_lrs.max(), max(2, round(span / _GRID_STEP) + 1))
-    bandwidth = max(_BANDWIDTH, 1.2 * span / (losses.size - 1))
     capped = _capped(losses)
-    weights = local_line_weights(log_lrs, grid, bandwidth)
+    weights = local_line_weights(log_lrs, grid, max(bandwidth, 1.2 * span / (losses.size - 1)))
     middle = float(np.median(capped))
     level = middle + weights @ (capped - middle)
     # At an end a line through a steep rise can overshoot to where no loss ever was.
