@@ -73,6 +73,9 @@ class TrainingBody:
         """
         losses = self._calls.losses
         batch_loss = losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+        if self._calls.keeps_gradients:
+            # the engine accumulates, and takes the share of each batch itself
+            return batch_loss
         if update.has_stepped and not self._pieces and not self._told:
             self.batches_per_step = 1
             return batch_loss

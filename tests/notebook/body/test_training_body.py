@@ -464,3 +464,13 @@ def test_accelerates_wrappers(notebook):
     notebook.update(zip(names, prepared, strict=True), accelerator=accelerator)
     body = "optimizer.zero_grad()\n" + STEP + "accelerator.backward(loss)\noptimizer.step()"
     assert_same_losses(notebook, CLAUSE, body)
+
+
+def test_accumulation_asked_for_beside_a_body_that_steps_every_batch(notebook):
+    setup = setup_from_body(CLAUSE, FULL, notebook, request=DiscoveryRequest(accumulate=2)).setup
+    result = sweep(setup, num_steps=6, start_lr=1e-3)
+    notebook["accumulation"] = 2
+    lrs = [lr for lr in result.lrs for _ in range(2)]
+    pieces = losses_of_own_loop(notebook, "for i, (images, labels) in enumerate(train_loader)", ACCUMULATING, lrs)
+    sums = [first + second for first, second in zip(pieces[::2], pieces[1::2], strict=True)]
+    assert result.losses == pytest.approx(sums, rel=1e-5)
