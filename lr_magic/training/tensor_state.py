@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from lr_magic.training.copy_place import CopyPlace
 
 
+# Kinds of devices whose memory is read without waiting for anything.
+_READ_AT_ONCE = ("cpu",)
 # Elements of a frozen parameter that are kept where it cannot be watched.
 _SAMPLE_SIZE = 16
 
@@ -89,17 +91,32 @@ class TensorState:
             hooks.clear()
             hooks.update(self._hooks)
 
-    def is_back(self) -> bool:
-        """Whether memory, bytes, flags and gradient are what they were; bytes without a copy by their version."""
+    def has_changed(self) -> bool | torch.Tensor:
+        """Whether memory, bytes, flags or gradient are not what they were; bytes without a copy by their version.
+
+        Where the bytes have to be compared on an accelerator, the answer is a 0-d tensor there: see `count_changed`.
+        """
         tensor = self.tensor
-        is_same = _is_same_memory(tensor.data, self._data) and tensor.requires_grad is self._requires_grad
-        if tensor.is_leaf:
-            is_same = is_same and tensor.grad is self._grad
-        if self._sample is not None and self._copy is None:
-            is_same = is_same and _has_same_bytes(self._some_elements().clone(), self._sample)
-        if self._copy is None:
-            return is_same and _version_of(tensor) == self._version
-        return is_same and _has_same_bytes(self._data, self._copy)
+        if not _is_same_memory(tensor.data, self._data) or tensor.requires_grad is not self._requires_grad:
+            return True
+        if tensor.is_leaf and tensor.grad is not self._grad:
+            return True
+        if self._copy is not None:
+            return _bytes_differ(self._data, self._copy)
+        if self._sample is not None and _bytes_differ(self._some_elements(), self._sample):
+            return True
+        return _version_of(tensor) != self._version
+
+
+def count_changed(states: list[TensorState]) -> int:
+    """Number of tensors that are not as they were; an accelerator is waited for once, not once per tensor."""
+    answers = [state.has_changed() for state in states]
+    on_device: dict[torch.device, list[torch.Tensor]] = {}
+    for answer in answers:
+        if isinstance(answer, torch.Tensor):
+            on_device.setdefault(answer.device, []).append(answer)
+    num_changed = sum(answer for answer in answers if isinstance(answer, bool))
+    return num_changed + sum(int(torch.stack(each).sum().item()) for each in on_device.values())
 
 
 def _version_of(tensor: torch.Tensor) -> int:
@@ -134,14 +151,15 @@ def _is_same_memory(one: torch.Tensor, other: torch.Tensor) -> bool:
     return one.data_ptr() == other.data_ptr() and one.stride() == other.stride()
 
 
-def _has_same_bytes(data: torch.Tensor, copy: torch.Tensor) -> bool:
+def _bytes_differ(data: torch.Tensor, copy: torch.Tensor) -> bool | torch.Tensor:
     """Bit for bit, so that NaN equals itself and -0.0 differs from 0.0."""
     if copy.device != data.device:
         data = data.to(copy.device)
     if data.layout != torch.strided or data.is_quantized or data.is_complex():
-        return bool(torch.equal(data, copy))
+        return not torch.equal(data, copy)
     whole = _INTEGER_OF_SIZE[data.element_size()]
-    return bool(torch.equal(data.view(whole), copy.view(whole)))
+    data, copy = data.view(whole), copy.view(whole)
+    return not torch.equal(data, copy) if data.device.type in _READ_AT_ONCE else (data != copy).any()
 
 
 _INTEGER_OF_SIZE = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from lr_magic.training import copy_place
+from lr_magic.training import copy_place, tensor_state
 from lr_magic.training.batches import BatchSource
 from lr_magic.training.range_test import range_test
 from lr_magic.training.restore import restored
@@ -91,6 +91,15 @@ def test_beside_compiled_code_a_changed_frozen_parameter_is_at_least_named():
     with pytest.warns(RuntimeWarning, match="NOT as before: 2 tensors"):
         range_test(run, num_steps=5, end_lr=1e-2)
     torch._dynamo.reset()
+
+
+@pytest.mark.parametrize("num_lost", [0, 2])
+def test_on_an_accelerator_all_tensors_are_compared_with_one_wait(monkeypatch, num_lost):
+    monkeypatch.setattr(tensor_state, "_READ_AT_ONCE", ())
+    states = [tensor_state.TensorState(tensor, copy_place.CopyPlace()) for tensor in small_model().parameters()]
+    for state in states[:num_lost]:
+        state.tensor.data.view(-1)[0] += 1
+    assert tensor_state.count_changed(states) == num_lost
 
 
 def test_one_copy_is_made_of_what_can_change_and_of_nothing_else(monkeypatch):
