@@ -2,6 +2,7 @@
 
 They are kept apart from the environment: ``pip install --no-deps --target build/peers -r benchmarks/peers.txt``.
 """
+# ruff: noqa: PLC0415 - each peer is imported by its own function, since any of them may be missing
 
 from __future__ import annotations
 
@@ -116,8 +117,7 @@ def _learner(workload: Workload, folder: str):
 
     model, _, loader = workload.fresh()
     optimizer = partial(OptimWrapper, opt=torch.optim.AdamW)
-    learner = Learner(DataLoaders(loader, loader), model, workload.loss_fn, opt_func=optimizer, path=folder)
-    return learner
+    return Learner(DataLoaders(loader, loader), model, workload.loss_fn, opt_func=optimizer, path=folder)
 
 
 def fastai_sweep(workload: Workload, num_steps: int, start_lr: float, end_lr: float) -> None:
@@ -152,13 +152,14 @@ def usable(peers: dict[str, Callable], *arguments: object) -> dict[str, Callable
     """Those that run, with a word about those that do not."""
     if str(PEERS_FOLDER) not in sys.path and PEERS_FOLDER.is_dir():
         sys.path.append(str(PEERS_FOLDER))
-    found = {}
-    for name, run in peers.items():
-        try:
-            with silence():
-                run(*arguments)
-        except Exception as error:  # noqa: BLE001 - whatever keeps a peer from running, the others are measured
-            print(f"{name} left out: {type(error).__name__}: {error}")
-        else:
-            found[name] = run
-    return found
+    return {name: run for name, run in peers.items() if _runs(name, run, *arguments)}
+
+
+def _runs(name: str, run: Callable, *arguments: object) -> bool:
+    try:
+        with silence():
+            run(*arguments)
+    except Exception as error:  # noqa: BLE001 - whatever keeps a peer from running, the others are measured
+        print(f"{name} left out: {type(error).__name__}: {error}")
+        return False
+    return True

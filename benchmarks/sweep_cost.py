@@ -3,8 +3,8 @@
 ``python -m benchmarks.sweep_cost`` writes the section *engine* of RESULTS.md. Everything runs in one process and in
 turns (round after round, each round in another order), so that what else the machine does hits all alike; a figure is
 the median over the rounds of the ratio to the bare loop of the same round. The seconds are those of the processor, on
-one thread: on an idle machine they are the seconds of the clock, on a shared one they leave out what others took. Memory
-is measured in processes of its own.
+one thread: on an idle machine they are the seconds of the clock, on a shared one they leave out what others took.
+Memory is measured in processes of its own.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import torch
 from benchmarks import workloads
 from benchmarks.peer_finders import ONE_CYCLES, SWEEPS, silence, usable
 from benchmarks.results_page import machine, table, write_section
+from benchmarks.sweep_parts import parts_table
 from benchmarks.workloads import Workload, bare_one_cycle, bare_sweep
 from lr_magic import TrainingSetup, fit_one_cycle, range_test
 
@@ -95,7 +96,7 @@ def comparison(measured: dict[str, tuple[dict[str, float], float]]) -> str:
 
 
 def _figure(ratio: float | None) -> str:
-    return "–" if ratio is None else f"{ratio:.3f}"
+    return "-" if ratio is None else f"{ratio:.3f}"
 
 
 def steps_table() -> str:
@@ -129,19 +130,21 @@ def memory_table() -> str:
 
 
 def _versions() -> str:
-    found = []
-    for name, distribution in DISTRIBUTIONS.items():
-        try:
-            found.append(f"{name} {version(distribution)}")
-        except PackageNotFoundError:
-            continue
-    return ", ".join(found)
+    return ", ".join(f"{name} {known}" for name, each in DISTRIBUTIONS.items() if (known := _version(each)))
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--quick", action="store_true", help="the MLP only, without peers, nothing written")
+    parser.add_argument("--peers", choices=["all", "MLP"], default="all", help="beside which models the peers are run")
     options = parser.parse_args()
     torch.set_num_threads(1)
     made = [workloads.mlp()] if options.quick else [workloads.mlp(), workloads.cnn(), workloads.transformer()]
@@ -149,15 +152,17 @@ def main() -> None:
     for workload in made:
         title = f"{workload.name}, {workload.num_parameters:,} parameters"
         num_rounds = options.rounds * (3 if workload.name == "MLP" else 1)
-        sweeps[title] = sweep_ratios(workload, num_rounds, with_peers=not options.quick)
-        cycles[title] = one_cycle_ratios(workload, num_rounds, with_peers=not options.quick)
+        with_peers = not options.quick and options.peers in ("all", workload.name)
+        sweeps[title] = sweep_ratios(workload, num_rounds, with_peers=with_peers)
+        cycles[title] = one_cycle_ratios(workload, num_rounds, with_peers=with_peers)
         print(comparison({title: sweeps[title]}), comparison({title: cycles[title]}), sep="\n\n", flush=True)
     if options.quick:
         return
     text = f"""## The engine
 
-{machine()}; {_versions()}. Processor seconds, medians of {options.rounds} rounds in turns ({3 * options.rounds} for the MLP), no
-view, restore included. `python -m benchmarks.sweep_cost`.
+{machine()}; {_versions()}. Processor seconds, medians
+of {options.rounds} rounds in turns ({3 * options.rounds} for the MLP), no view, restore included.
+`python -m benchmarks.sweep_cost`.
 
 A sweep of {NUM_STEPS} steps / the bare loop:
 
@@ -166,6 +171,10 @@ A sweep of {NUM_STEPS} steps / the bare loop:
 One epoch of one-cycle training / the bare loop with torch's `OneCycleLR`:
 
 {comparison(cycles)}
+
+Where it goes, on the smallest model (the remainder is the calls between the engine's own functions):
+
+{parts_table(made[0], next(iter(sweeps.values()))[1])}
 
 Cost per step of a sweep, whatever its length (a linear layer, batches of 4):
 

@@ -58,7 +58,7 @@ def main() -> None:
         range_test(TrainingSetup.supervised(model, optimizer, batches, loss_fn), num_steps=20, end_lr=1e-3)
     else:
         sys.path.append(str(PEERS_FOLDER))
-        from torch_lr_finder import LRFinder
+        from torch_lr_finder import LRFinder  # noqa: PLC0415 - may be missing
 
         loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(*(t.repeat(20, 1) for t in batches[0])), 8)
         tensors_before = tensor_bytes()

@@ -29,6 +29,7 @@ class Workload:
         self.loss_fn = nn.CrossEntropyLoss()
 
     def fresh(self) -> tuple[nn.Module, torch.optim.Optimizer, DataLoader]:
+        """Model in its first state, optimizer without state, loader."""
         self.model.load_state_dict(self._first)
         self.model.train()
         for parameter in self.model.parameters():
@@ -38,6 +39,7 @@ class Workload:
 
     @property
     def num_parameters(self) -> int:
+        """Number of parameters of the model."""
         return sum(parameter.numel() for parameter in self.model.parameters())
 
 
@@ -60,6 +62,8 @@ def cnn() -> Workload:
 
 
 class CharacterTransformer(nn.Module):
+    """Four pre-norm blocks over characters."""
+
     def __init__(self) -> None:
         super().__init__()
         self.embedding = nn.Embedding(96, 160)
@@ -68,6 +72,7 @@ class CharacterTransformer(nn.Module):
         self.head = nn.Linear(160, 96)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Classify sequences of characters."""
         return self.head(self.encoder(self.embedding(x)).mean(1))
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _FEWEST_LOSSES = 8
 # In decades of the rate: standard deviation of the kernel, step of the grid, end of a sweep.
-_BANDWIDTH, _GRID_STEP, _LAST_STRETCH = 0.2, 0.02, 0.3
+_BANDWIDTH, _GRID_STEP, _LAST_STRETCH = 0.3, 0.02, 0.3
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,7 @@ class Curve:
     def noise(self) -> float:
         """Standard deviation of a single loss around its neighbours, before the lowest point; robust."""
         losses = self.losses[: max(5, int(np.searchsorted(self.log_lrs, self.grid[self.lowest], "right")))]
-        bends = (losses[1:-1] - 0.5 * (losses[:-2] + losses[2:])) / math.sqrt(1.5)
-        return float(1.4826 * np.median(np.abs(bends)))
+        return float(1.4826 * np.median(np.abs(losses[1:-1] - 0.5 * (losses[:-2] + losses[2:]))) / math.sqrt(1.5))
 
     @cached_property
     def start_level(self) -> float:
@@ -78,8 +77,8 @@ class Curve:
     def may_fall(self) -> bool:
         """Whether a fall hides in the noise: over some decade the mean is lower than at the start, by three errors."""
         before = self.losses[self.log_lrs <= self.worse_from]
-        num_averaged = min(round(self.points_per_decade), before.size // 2)
-        if num_averaged < 4:
+        num_averaged = max(4, min(round(self.points_per_decade), before.size // 2))
+        if before.size < 2 * num_averaged:
             return False
         means = np.convolve(before, np.full(num_averaged, 1 / num_averaged), "valid")
         return bool(means[0] - means.min() > 3 * float(np.std(before)) * math.sqrt(2 / num_averaged))
@@ -101,19 +100,21 @@ class Curve:
 
     @property
     def rises(self) -> bool:
-        """Whether the rise after the lowest point is more than noise."""
+        """Whether the rise after the lowest point is more than noise; without a fall it must last, or be at the end."""
         rise = self.level[self.lowest :] - self.level[self.lowest]
-        return bool((rise > 4 * self.level_noise[self.lowest :] + 1e-9 * abs(self.start_level)).any())
+        is_tall = rise > 4 * self.level_noise[self.lowest :] + 1e-9 * abs(self.start_level)
+        return bool(is_tall.any() if self.falls else is_tall[-1] or is_tall.sum() * _GRID_STEP > 1.0)
 
     @property
     def ends_in_its_fall(self) -> bool:
         """Whether the sweep ends just after its fall began, where it is steepest: its lowest point is not known."""
-        return bool(self.grid[-1] - self.steepest_at < _LAST_STRETCH and self.grid[-1] - self.fallen_at(0.1) < 1.0)
+        return bool(self.grid[-1] - self.steepest_at < _LAST_STRETCH and self.grid[-1] - self.fallen_at(0.5) < 0.5)
 
     @cached_property
     def worse_from(self) -> float:
         """Log10 of the rate from which on the level stays above its lowest point, by more than noise."""
-        margin = np.maximum(0.1 * max(self.fall, 0.0), 2 * self.level_noise)
+        # Without a fall the lowest point is a dip by chance: only a good part of the rise counts.
+        margin = np.maximum(0.1 * self.fall if self.falls else 0.3 * np.ptp(self.level), 2 * self.level_noise)
         below = np.flatnonzero(self.level <= self.level[self.lowest] + margin)
         return float(self.grid[below[-1]])
 
@@ -169,7 +170,7 @@ def read_points(lrs: Sequence[float] | np.ndarray, losses: Sequence[float] | np.
             f"Only {num_finite} finite losses, too few to read a curve from; run more steps, or start lower if the "
             "loss blew up at once."
         )
-    return _curve(np.log10(rates[:num_finite]), values[:num_finite])
+    return curve_through(np.log10(rates[:num_finite]), values[:num_finite])
 
 
 def first_non_finite(losses: np.ndarray) -> int | None:
@@ -177,16 +178,15 @@ def first_non_finite(losses: np.ndarray) -> int | None:
     return next(iter(np.flatnonzero(~np.isfinite(losses)).tolist()), None)
 
 
-def _curve(log_lrs: np.ndarray, losses: np.ndarray) -> Curve:
+def curve_through(log_lrs: np.ndarray, losses: np.ndarray, bandwidth: float = _BANDWIDTH) -> Curve:
+    """Smooth points with a kernel of `bandwidth` decades, or of 1.2 steps where that is more."""
     span = float(np.ptp(log_lrs))
     if not span > 0:
         raise NoSuggestionError("All rates are the same; sweep over a range, for example from 1e-7 to 10.")
     grid = np.linspace(log_lrs.min(), log_lrs.max(), max(2, round(span / _GRID_STEP) + 1))
-    bandwidth = max(_BANDWIDTH, 1.2 * span / (losses.size - 1))
     capped = _capped(losses)
-    weights = local_line_weights(log_lrs, grid, bandwidth)
-    middle = float(np.median(capped))
-    level = middle + weights @ (capped - middle)
+    weights = local_line_weights(log_lrs, grid, max(bandwidth, 1.2 * span / (losses.size - 1)))
+    level = np.median(capped) + weights @ (capped - np.median(capped))
     # At an end a line through a steep rise can overshoot to where no loss ever was.
     return Curve(log_lrs, losses, grid, np.clip(level, capped.min(), capped.max()), weights)
 

@@ -14,7 +14,7 @@ USUAL_STEPS = 300
 _LENGTHS_KNOWN = (30, 100_000)  # beyond these the measured dependence is not trusted any further
 _USUAL_DENSITY = 12.5  # points per decade: a hundred steps over eight decades
 # Decades; fitted to trainings of many small tasks (docs/suggestion.md).
-_OFFSET = -0.3
+_OFFSET = -0.25
 _PER_LENGTH = -0.35
 _PER_DENSITY = 0.45
 _NEARLY_LOWEST = 0.1  # as a share of the fall

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lr_magic.pure.curve import curve_through
 from lr_magic.pure.stop_reason import StopReason
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 _LARGEST_NOISE = 0.5
 # A rise over this many decades before which nothing falls is a trained model; sooner, the sweep starts too high.
 _FEWEST_FLAT_DECADES = 1.0
+# A bump is narrower than what a suggestion is read from, and needs a narrower kernel (decades).
+_BUMP_BANDWIDTH = 0.2
 
 
 class Situation(str, Enum):
@@ -51,7 +54,7 @@ def situation_of(curve: Curve, stop_reason: StopReason | None = None, bad_step: 
         return _without_fall(curve, has_blown_up=has_blown_up, bad_step=bad_step)
     if curve.noise > _LARGEST_NOISE * curve.fall:
         return Situation.TOO_NOISY
-    if has_two_valleys(curve):
+    if has_two_valleys(curve_through(curve.log_lrs, curve.losses, _BUMP_BANDWIDTH)):
         return Situation.TWO_VALLEYS
     if has_blown_up:
         return Situation.FALLS_CLEANLY

@@ -60,6 +60,11 @@ class SteeredCycle:
         """Learning rate and momentum (SGD) or beta1 (Adam) of a step, 0 <= step < total_steps."""
         return self._piece_at(step).values_at(step)
 
+    @property
+    def is_as_planned(self) -> bool:
+        """Whether nothing was changed."""
+        return len(self.pieces) == 1 and self.pieces[0] == CyclePiece(self.cycle)
+
     def lr_at(self, step: int) -> float:
         """Learning rate of a step."""
         return self.values_at(step)[0]
@@ -125,7 +130,8 @@ class SteeredCycle:
 
     def _piece_at(self, step: int) -> Piece:
         self._check_step(step)
-        return next(piece for piece in reversed(self.pieces) if piece.first <= step)
+        newest = self.pieces[-1]
+        return newest if newest.first <= step else next(p for p in reversed(self.pieces) if p.first <= step)
 
     def _check_step(self, step: int) -> None:
         if not 0 <= step < self.total_steps:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode, _get_current_dispatch_mode
 
 if TYPE_CHECKING:
@@ -24,7 +24,9 @@ class FrozenGuard(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Watches the first steps of a run for anything that writes into frozen parameters.
 
     Two ways lead there: an optimizer step, once a person's code has unfrozen the parameter, which is watched to the
-    end; and any in-place operation, which is watched as long as the mode is on.
+    end; and any in-place operation, which is watched as long as the mode is on. Where ``torch.compile`` is in use
+    there can be no mode; a sample of each parameter then shows afterwards whether it was written into, and the receipt
+    says so.
 
     Parameters
     ----------
@@ -49,8 +51,10 @@ class FrozenGuard(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for part in training:
             if isinstance(part, torch.optim.Optimizer):
                 part.register_step_pre_hook(self._before_step)
-        modules = (module for part in training if isinstance(part, nn.Module) for module in part.modules())
-        if not any(map(_is_compiled, modules)):
+        if _is_anything_compiled():
+            for state in self._states:
+                state.take_sample()
+        else:
             self.__enter__()  # type: ignore[no-untyped-call]
             self._is_on = True
 
@@ -77,9 +81,10 @@ class FrozenGuard(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return func(*args, **(kwargs or {}))
 
 
-def _is_compiled(module: nn.Module) -> bool:
-    """Whether ``torch.compile`` made or changed a module: under a mode it runs uncompiled, or not at all."""
-    return type(module).__name__ == "OptimizedModule" or getattr(module, "_compiled_call_impl", None) is not None
+def _is_anything_compiled() -> bool:
+    """Whether ``torch.compile`` made anything in this process: under a mode it runs uncompiled, or not at all."""
+    backends = getattr(sys.modules.get("torch._dynamo.eval_frame"), "cached_backends", {})
+    return any(backend is not None for backend in backends.values())
 
 
 def _memory_of(tensor: torch.Tensor) -> int:

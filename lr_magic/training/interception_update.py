@@ -50,7 +50,7 @@ class UpdateCalls:
         self, optimizer: Optimizer, model: nn.Module, scalers: Sequence[Any] = (), *, keeps_gradients: bool = False
     ) -> None:
         self._optimizer = optimizer
-        self._keeps_gradients = keeps_gradients
+        self.keeps_gradients = keeps_gradients
         self._zeroing = (optimizer, model)
         self._scalers = list(scalers)
         self._backward_calls = BackwardIntercepted(self._backward)
@@ -137,7 +137,7 @@ class UpdateCalls:
         return result
 
     def _zero_grad(self, owner: Any, *arguments: Any, **options: Any) -> None:
-        if self._keeps_gradients:
+        if self.keeps_gradients:
             return
         if not self.has_stepped:
             self.losses.clear()

@@ -14,8 +14,8 @@ from lr_magic.training.interrupts import InterruptGate, hold_interrupts_in
 from lr_magic.training.loader_state import LoaderState
 from lr_magic.training.object_state import ObjectWalk
 from lr_magic.training.random_state import GlobalRandomState
-from lr_magic.training.restore_receipt import RestoreReceipt, count
-from lr_magic.training.tensor_state import TensorState
+from lr_magic.training.restore_receipt import RestoreReceipt, count, parts_of
+from lr_magic.training.tensor_state import TensorState, count_changed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -128,7 +128,7 @@ class Restored:
             walk.add(part)
         self._kept = walk.kept
         self._receipt.num_tensors = sum(state.is_copied for state in self._tensors.values())
-        self._receipt.parts = _parts_of(self._training)
+        self._receipt.parts = parts_of(self._training)
         self._loader_states = [LoaderState(loader, self._keep_tensor) for loader in self._loaders]
 
     def _keep_tensor(self, tensor: torch.Tensor) -> None:
@@ -162,9 +162,9 @@ class Restored:
             not_back = [*self._not_back("loader", [state.put_back for state in self._loader_states])]
             # Objects before tensors: they say again which tensors belong where.
             not_back += self._not_back("object", [kept.put_back for kept in self._kept])
-            not_back += self._not_back("tensor", [state.put_back for state in states])
+            self._not_back("tensor", [state.put_back for state in states])
             # Looked at when all are written: one may share its memory with another.
-            not_back = not_back or self._not_back("tensor", [state.is_back for state in states])
+            not_back += _changed(states)
         if self._random is not None:
             not_back += self._not_back("random state", [self._random.put_back])
         self._receipt.not_back = tuple(not_back)
@@ -185,14 +185,16 @@ class Restored:
 hold_interrupts_in(Restored.__exit__.__code__)
 
 
+def _changed(states: list[TensorState]) -> list[str]:
+    try:
+        num_changed = count_changed(states)
+    except Exception:  # noqa: BLE001 - a device in trouble cannot be looked at
+        num_changed = len(states)
+    return [count(num_changed, "tensor")] if num_changed else []
+
+
 def _succeeds(action: Callable[[], bool]) -> bool:
     try:
         return action()
     except Exception:  # noqa: BLE001 - a foreign object may raise anything, and the rest must be put back all the same
         return False
-
-
-def _parts_of(training: list[Any]) -> tuple[str, ...]:
-    has_optimizer = any(isinstance(part, torch.optim.Optimizer) for part in training)
-    has_scaler = any(isinstance(part, torch.amp.GradScaler) for part in training)
-    return (*(["optimizer state"] if has_optimizer else []), *(["scaler"] if has_scaler else []), "RNG")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
+
+import torch
 
 
 @dataclass
@@ -41,3 +44,10 @@ class RestoreReceipt:
 def count(number: int, noun: str) -> str:
     """A number with its noun: ``1 tensor``, ``14 tensors``."""
     return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def parts_of(training: list[Any]) -> tuple[str, ...]:
+    """What else than tensors belongs to models, optimizers and scalers that are put back, in words."""
+    has_optimizer = any(isinstance(part, torch.optim.Optimizer) for part in training)
+    has_scaler = any(isinstance(part, torch.amp.GradScaler) for part in training)
+    return (*(["optimizer state"] if has_optimizer else []), *(["scaler"] if has_scaler else []), "RNG")

@@ -10,6 +10,12 @@ if TYPE_CHECKING:
     from lr_magic.training.copy_place import CopyPlace
 
 
+# Kinds of devices whose memory is read without waiting for anything.
+_READ_AT_ONCE = ("cpu",)
+# Elements of a frozen parameter that are kept where it cannot be watched.
+_SAMPLE_SIZE = 16
+
+
 class TensorState:
     """What `put_back` gives back to one tensor (the same object, in the same memory).
 
@@ -21,7 +27,7 @@ class TensorState:
         Where the copy of its bytes goes; None keeps no copy, for what a run cannot change.
     """
 
-    __slots__ = ("_copy", "_data", "_grad", "_hooks", "_kind", "_requires_grad", "_version", "tensor")
+    __slots__ = ("_copy", "_data", "_grad", "_hooks", "_kind", "_requires_grad", "_sample", "_version", "tensor")
 
     def __init__(self, tensor: torch.Tensor, place: CopyPlace | None) -> None:
         self.tensor = tensor
@@ -33,6 +39,7 @@ class TensorState:
         self._grad = tensor.grad if tensor.is_leaf else None
         self._hooks = dict(tensor._backward_hooks or {})  # noqa: SLF001 - tensors have no public list of their hooks
         self._copy: torch.Tensor | None = None
+        self._sample: torch.Tensor | None = None
         self._version = _version_of(tensor)
         if place is not None:
             self.copy(place)
@@ -46,6 +53,14 @@ class TensorState:
         """Keep a copy of the bytes, where they can change at all."""
         if self._copy is None and _is_writable(self._data):
             self._copy = place.copy_of(self._data)
+
+    def take_sample(self) -> None:
+        """Keep a few elements of what is not copied, to see afterwards whether it was written into."""
+        if self._copy is None and self._data.is_contiguous():
+            self._sample = self._some_elements().clone()
+
+    def _some_elements(self) -> torch.Tensor:
+        return self._data.view(-1)[:: max(1, self._data.numel() // _SAMPLE_SIZE)]
 
     def set_grad_aside(self) -> None:
         """Take the gradient off the tensor, so that a run neither reads nor overwrites it."""
@@ -76,15 +91,32 @@ class TensorState:
             hooks.clear()
             hooks.update(self._hooks)
 
-    def is_back(self) -> bool:
-        """Whether memory, bytes, flags and gradient are what they were; bytes without a copy by their version."""
+    def has_changed(self) -> bool | torch.Tensor:
+        """Whether memory, bytes, flags or gradient are not what they were; bytes without a copy by their version.
+
+        Where the bytes have to be compared on an accelerator, the answer is a 0-d tensor there: see `count_changed`.
+        """
         tensor = self.tensor
-        is_same = _is_same_memory(tensor.data, self._data) and tensor.requires_grad is self._requires_grad
-        if tensor.is_leaf:
-            is_same = is_same and tensor.grad is self._grad
-        if self._copy is None:
-            return is_same and _version_of(tensor) == self._version
-        return is_same and _has_same_bytes(self._data, self._copy)
+        if not _is_same_memory(tensor.data, self._data) or tensor.requires_grad is not self._requires_grad:
+            return True
+        if tensor.is_leaf and tensor.grad is not self._grad:
+            return True
+        if self._copy is not None:
+            return _bytes_differ(self._data, self._copy)
+        if self._sample is not None and _bytes_differ(self._some_elements(), self._sample):
+            return True
+        return _version_of(tensor) != self._version
+
+
+def count_changed(states: list[TensorState]) -> int:
+    """Number of tensors that are not as they were; an accelerator is waited for once, not once per tensor."""
+    answers = [state.has_changed() for state in states]
+    on_device: dict[torch.device, list[torch.Tensor]] = {}
+    for answer in answers:
+        if isinstance(answer, torch.Tensor):
+            on_device.setdefault(answer.device, []).append(answer)
+    num_changed = sum(answer for answer in answers if isinstance(answer, bool))
+    return num_changed + sum(int(torch.stack(each).sum().item()) for each in on_device.values())
 
 
 def _version_of(tensor: torch.Tensor) -> int:
@@ -119,14 +151,15 @@ def _is_same_memory(one: torch.Tensor, other: torch.Tensor) -> bool:
     return one.data_ptr() == other.data_ptr() and one.stride() == other.stride()
 
 
-def _has_same_bytes(data: torch.Tensor, copy: torch.Tensor) -> bool:
+def _bytes_differ(data: torch.Tensor, copy: torch.Tensor) -> bool | torch.Tensor:
     """Bit for bit, so that NaN equals itself and -0.0 differs from 0.0."""
     if copy.device != data.device:
         data = data.to(copy.device)
     if data.layout != torch.strided or data.is_quantized or data.is_complex():
-        return bool(torch.equal(data, copy))
+        return not torch.equal(data, copy)
     whole = _INTEGER_OF_SIZE[data.element_size()]
-    return bool(torch.equal(data.view(whole), copy.view(whole)))
+    data, copy = data.view(whole), copy.view(whole)
+    return not torch.equal(data, copy) if data.device.type in _READ_AT_ONCE else (data != copy).any()
 
 
 _INTEGER_OF_SIZE = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}

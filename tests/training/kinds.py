@@ -192,6 +192,7 @@ class Teacher(nn.Module):
 
 
 def teacher():
+    torch._dynamo.reset()  # nothing compiled is left from other tests
     return small_setup(model=Teacher())
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gc
 import random
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,11 +11,12 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from lr_magic.training import copy_place
+from lr_magic.training import copy_place, tensor_state
 from lr_magic.training.batches import BatchSource
 from lr_magic.training.range_test import range_test
 from lr_magic.training.restore import restored
 
+from . import kinds
 from .fingerprint import bytes_of, fingerprint
 from .kinds import adamw_warm, frozen, plain
 from .small_setups import small_data, small_model, small_setup
@@ -80,6 +82,24 @@ def test_frozen_parameters_are_not_copied_until_a_step_meets_their_gradients():
         copy_place.CopyPlace.copy_of = original
     assert bytes_of(setup.model[0].weight) == before
     assert not setup.model[0].weight.requires_grad
+
+
+def test_beside_compiled_code_a_changed_frozen_parameter_is_at_least_named():
+    setup = kinds.teacher()
+    compiled = torch.compile(lambda x: x + 1, backend="eager", fullgraph=True)
+    run = replace(setup, compute_loss=lambda batch: setup.compute_loss((compiled(batch[0]), batch[1])))
+    with pytest.warns(RuntimeWarning, match="NOT as before: 2 tensors"):
+        range_test(run, num_steps=5, end_lr=1e-2)
+    torch._dynamo.reset()
+
+
+@pytest.mark.parametrize("num_lost", [0, 2])
+def test_on_an_accelerator_all_tensors_are_compared_with_one_wait(monkeypatch, num_lost):
+    monkeypatch.setattr(tensor_state, "_READ_AT_ONCE", ())
+    states = [tensor_state.TensorState(tensor, copy_place.CopyPlace()) for tensor in small_model().parameters()]
+    for state in states[:num_lost]:
+        state.tensor.data.view(-1)[0] += 1
+    assert tensor_state.count_changed(states) == num_lost
 
 
 def test_one_copy_is_made_of_what_can_change_and_of_nothing_else(monkeypatch):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lr_magic.notebook.discovery.attempts import Failure, attempt, why_not_a_loss
@@ -11,6 +11,7 @@ from lr_magic.notebook.discovery.device import device_of
 from lr_magic.notebook.discovery.identity import optimized
 from lr_magic.notebook.discovery.request import Discovered
 from lr_magic.notebook.discovery.trial_batches import draw_trial_batches
+from lr_magic.notebook.discovery.validation_trial import why_no_validation
 from lr_magic.pure.errors import DiscoveryError
 from lr_magic.pure.finding import Finding
 from lr_magic.training.batches import move
@@ -83,11 +84,16 @@ def assembled(parts: FrameworkParts, notebook: Notebook) -> Discovered:
         clip_norm=request.clip_norm if request.clip_norm is not None else parts.clip_norm,
         amp=request.amp if request.amp is not None else parts.amp,
     )
-    _try(setup, parts, request.magic)
+    reason = _try(setup, parts, request.magic)
+    if reason is not None:
+        note = f"{parts.valid.name} is not used: {reason}" if parts.valid is not None else ""
+        parts = replace(parts, valid=None, notes=(*parts.notes, note))
+        setup = replace(setup, valid_loader=None)
     return Discovered(setup, _findings(parts, setup))
 
 
-def _try(setup: TrainingSetup, parts: FrameworkParts, magic: str) -> None:
+def _try(setup: TrainingSetup, parts: FrameworkParts, magic: str) -> str | None:
+    """Run the step once on training data, and on validation data: returns why it cannot be run on those."""
     with restored(setup):
         setup.model.train()
         batch = move(draw_trial_batches(parts.train, magic)[0], setup.target_device)
@@ -99,6 +105,9 @@ def _try(setup: TrainingSetup, parts: FrameworkParts, magic: str) -> None:
                 f"The step of `{parts.name}` ({parts.step}) gives no loss on a first batch: {reason}.\n"
                 f"→ `%%{magic}` above the cell that trains."
             )
+        if parts.valid is None:
+            return None
+        return why_no_validation(setup.model, parts.valid, setup.compute_loss, setup.target_device)
 
 
 def _findings(parts: FrameworkParts, setup: TrainingSetup) -> tuple[Finding, ...]:

@@ -11,14 +11,11 @@ from torch import nn
 
 from lr_magic.notebook.body.touched import CONTAINERS
 from lr_magic.training.copy_place import CopyPlace
-from lr_magic.training.kept_states import DictState, ListState
 from lr_magic.training.object_state import ObjectWalk
 from lr_magic.training.tensor_state import TensorState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-
-    from lr_magic.training.kept_states import Kept
 
 # What trains is left alone, or kept by whoever runs the training.
 _NOT_COLLECTED = (nn.Module, torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler, torch.amp.GradScaler)
@@ -32,8 +29,19 @@ def _is_special(value: object) -> bool:
     return isinstance(value, CONTAINERS) and type(value) not in _PLAIN
 
 
-def _state_of(container: Any) -> Kept:
-    return DictState(container) if isinstance(container, dict) else ListState(container)
+class _SpecialItems:
+    """Items of such a container, put back past its own methods: `Counter.update` would count."""
+
+    def __init__(self, container: Any) -> None:
+        self._container = container
+        self._base: Any = next(base for base in CONTAINERS if isinstance(container, base))
+        self._items = list(dict.items(container) if self._base is dict else container)
+
+    def put_back(self) -> None:
+        """Fill the container with what it held."""
+        self._base.clear(self._container)
+        fill = self._base.update if self._base in {dict, set} else self._base.extend
+        fill(self._container, self._items)
 
 
 @contextmanager
@@ -50,12 +58,14 @@ def put_back(values: Iterable[Any]) -> Iterator[None]:
     for value in values:
         if not isinstance(value, _NOT_COLLECTED):
             walk.add(value)
-    special = [_state_of(value) for value in values if _is_special(value)]
+    special = [_SpecialItems(value) for value in values if _is_special(value)]
     try:
         yield
     finally:
         with torch.no_grad():
-            for kept in (*walk.kept, *special):
+            for kept in walk.kept:
                 kept.put_back()
+            for items in special:
+                items.put_back()
             for state in tensors:
                 state.put_back()

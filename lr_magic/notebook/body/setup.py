@@ -27,6 +27,7 @@ from lr_magic.notebook.discovery.cell_history import CellHistory
 from lr_magic.notebook.discovery.device import device_of
 from lr_magic.notebook.discovery.loaders import valid_loader
 from lr_magic.notebook.discovery.request import Discovered, DiscoveryRequest
+from lr_magic.pure.errors import SettingError
 from lr_magic.training.interception_update import UpdateCalls
 from lr_magic.training.setup import TrainingSetup
 
@@ -138,6 +139,8 @@ def _setup(
     is_quiet: bool,
 ) -> TrainingSetup:
     model = read.objects.model.value
+    if request.amp == "fp16" and any(isinstance(value, torch.amp.GradScaler) for value in read.objects.touched):
+        raise SettingError("--amp fp16 scales the loss, and the body has a GradScaler of its own. Leave --amp out.")
     training, forward = _bodies(read, optimizer, namespace, request, is_quiet=is_quiet)
     return TrainingSetup(
         model=with_touched(model, read.objects.touched),
@@ -149,7 +152,7 @@ def _setup(
         accumulate=request.accumulate,
         clip_norm=request.clip_norm,
         amp=request.amp,
-        train_batch=training,
+        train_batch=training,  # type: ignore[arg-type]  # None: a batch passed over
         owns_step=steps_conditionally(read.statements, namespace),
     )
 

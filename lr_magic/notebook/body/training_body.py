@@ -49,9 +49,8 @@ class TrainingBody:
             # a pass ended within a step, and the engine began anew
             self._told, self._pieces = [], []
         self._calls.update = update
-        with self._quiet():
-            with self._left_out, self._calls:
-                loss, metrics = self._run.run(batch)
+        with self._quiet(), self._left_out, self._calls:
+            loss, metrics = self._run.run(batch)
         return self._outcome(loss, metrics, update)
 
     def _outcome(self, loss: Any, metrics: dict[str, Any], update: Update) -> BatchOutcome | None:
@@ -74,6 +73,9 @@ class TrainingBody:
         """
         losses = self._calls.losses
         batch_loss = losses[0] if len(losses) == 1 else torch.stack(losses).sum()
+        if self._calls.keeps_gradients:
+            # the engine accumulates, and takes the share of each batch itself
+            return batch_loss
         if update.has_stepped and not self._pieces and not self._told:
             self.batches_per_step = 1
             return batch_loss

@@ -45,6 +45,10 @@ class CellHistory:
                 return cell, line
         return UNKNOWN_MOMENT
 
+    def was_run_before(self, cell: int, earlier: int) -> bool:
+        """Tell whether a cell's source had been run before an earlier cell too: it was run again, not written anew."""
+        return self._sources[cell] in self._sources[:earlier]
+
     def definition(self, name: str) -> ast.FunctionDef | None:
         """Return the last definition of a function at a cell's own level."""
         for _, tree in self.mentioning(f"def {name}"):

@@ -16,11 +16,13 @@ from lr_magic.notebook.discovery.own_step.helpers import helpers, helpers_among
 from lr_magic.notebook.discovery.own_step.loaders import loader_of_own_step, loop_as_loader
 from lr_magic.notebook.discovery.own_step.modules import modules_used
 from lr_magic.notebook.discovery.own_step.roles import Cast
+from lr_magic.notebook.discovery.own_step.staleness import is_stale
 from lr_magic.notebook.discovery.own_step.verdict import the_own_step
 from lr_magic.notebook.discovery.reproducible import with_warning_if_irreproducible
 from lr_magic.notebook.discovery.situation import metrics_of, situation_of
 from lr_magic.notebook.discovery.tensor_pair import tensor_pair
 from lr_magic.notebook.discovery.trial_batches import draw_trial_batches, refuse_live_iterator
+from lr_magic.notebook.discovery.validation_trial import why_no_validation
 from lr_magic.pure.errors import DiscoveryError
 from lr_magic.training.batches import move
 from lr_magic.training.restore import restored
@@ -46,7 +48,8 @@ def find_step(
     """Find the step by trials in which everything is put back; returns the parts with the loader that goes with it."""
     cast = _cast(parts, candidates, namespace)
     followed, steps = _followed(candidates, request, cast, history)
-    parts = loader_of_own_step(parts, followed, candidates, request)
+    current = [f for f in followed if not is_stale(f.source, parts.wiring, history)]
+    parts = loader_of_own_step(parts, current, candidates, request)
     if parts.train is None:
         parts, followed = _without_loader(parts, followed, candidates, history, request.magic)
     else:
@@ -55,7 +58,8 @@ def find_step(
     refuse_live_iterator(parts.train, request.magic)
     model = parts.wiring.model
     modules = [model.value, *modules_used(followed)]
-    room = restored(modules=modules, optimizers=[parts.optimizer], loaders=[parts.train.value])
+    loaders = [loader.value for loader in (parts.train, parts.valid) if loader is not None]
+    room = restored(modules=modules, optimizers=[parts.optimizer], loaders=loaders)
     with room, index_guard(parts.device):
         model.value.train()
         batches = [move(batch, parts.device) for batch in draw_trial_batches(parts.train, request.magic)]
@@ -65,9 +69,24 @@ def find_step(
             asked = [function for function in candidates.functions if request.loss in function.names]
             followed = list(helpers_among(asked, model.name, cast, history, batches[0]))
         steps = try_own_steps(followed, batches, optimized(parts.optimizer), steps)
+        steps.set_stale_aside(parts.wiring, history)
         situation = situation_of(parts, candidates, request, namespace, batches)
         found = _choose(parts, steps, situation, request=request, namespace=namespace, history=history)
-        return parts, with_warning_if_irreproducible(found, batches[0])
+        found = with_warning_if_irreproducible(found, batches[0])
+        return _with_valid_if_it_works(parts, found, request)
+
+
+def _with_valid_if_it_works(parts: Parts, found: FoundStep, request: DiscoveryRequest) -> tuple[Parts, FoundStep]:
+    """Leave validation data out where the step gives no loss on it, and say so; refuse if they were asked for."""
+    if parts.valid is None:
+        return parts, found
+    reason = why_no_validation(parts.wiring.model.value, parts.valid, found.compute_loss, parts.device)
+    if reason is None:
+        return parts, found
+    if request.valid is not None:
+        raise questions.no_validation(parts.valid.name, reason, request.magic)
+    note = f"`{parts.valid.name}` is not used: the step gives no loss on it ({reason})"
+    return replace(parts, valid=None), replace(found, notes=(*found.notes, note))
 
 
 def _cast(parts: Parts, candidates: Candidates, namespace: Mapping[str, object]) -> Cast:
@@ -100,7 +119,7 @@ def _without_loader(
     pair = tensor_pair(candidates.tensors, history)
     if pair is None:
         raise questions.no_train_loader(magic)
-    return replace(parts, train=pair), []
+    return replace(parts, train=pair, train_is_assumed=True), []
 
 
 def _choose(
@@ -122,6 +141,9 @@ def _choose(
     if steps.working:
         return own(the_own_step(steps, history, request.magic), guess, request)
     assert guess is not None  # noqa: S101 - for the type checker: without a guess the question was raised above
+    if (old := steps.differing(float(guess.valued.loss.detach()))) is not None:
+        reason = f"it ran before `{parts.wiring.model.name}` was made anew, and gives another loss than a plain step"
+        raise questions.own_step_unclear(old, reason, guess.valued.reading.answer, request.magic)
     if (unclear := steps.relevant(parts.wiring)) is not None:
         raise questions.own_step_unclear(*unclear, guess.valued.reading.answer, request.magic)
     metrics = metrics_of(request, namespace, situation.batches[0])

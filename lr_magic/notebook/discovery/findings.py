@@ -19,7 +19,7 @@ def findings_of(parts: Parts, step: FoundStep, candidates: Candidates) -> tuple[
     return (
         Finding("model", model.name, describe_model(model.value)),
         _optimizer(parts),
-        *([Finding("train", parts.train.name, describe_loader(parts.train.value))] if parts.train else []),
+        *_train(parts),
         *_valid(parts),
         Finding("step", "", step.description),
         Finding("device", "", str(parts.device)),
@@ -27,6 +27,13 @@ def findings_of(parts: Parts, step: FoundStep, candidates: Candidates) -> tuple[
         *(Finding("note", "", note) for note in step.notes),
         *_notes(parts, candidates),
     )
+
+
+def _train(parts: Parts) -> list[Finding]:
+    if parts.train is None:
+        return []
+    description = describe_loader(parts.train.value) + (" (no loader found)" if parts.train_is_assumed else "")
+    return [Finding("train", parts.train.name, description, is_guess=parts.train_is_assumed)]
 
 
 def _optimizer(parts: Parts) -> Finding:

@@ -10,6 +10,7 @@ from torch import nn
 
 from lr_magic.notebook.discovery.attempts import Failure, attempt
 from lr_magic.notebook.discovery.batch_items import reach
+from lr_magic.training.random_state import GlobalRandomState
 
 if TYPE_CHECKING:
     from lr_magic.notebook.discovery.input_reading import InputReading
@@ -24,16 +25,26 @@ class Fed:
 
 
 def feed(model: nn.Module, inputs: InputReading, batch: object) -> Fed | Failure:
-    """Run the model on a batch by one reading, once more with a reshape where its first layer asks for one."""
-    output = attempt(lambda: inputs.feed(model, batch))
+    """Run the model on a batch by one reading, once more with a reshape where its first layer asks for one.
+
+    Every reading meets the same random numbers: two that mean the same give the same loss, dropout or not.
+    """
+    output = _fed(model, inputs, batch)
     if not isinstance(output, Failure):
         return Fed(inputs, output)
     reshape = _reshape_for(model, inputs, batch)
     if reshape is None:
         return output
     reshaped = replace(inputs, reshape=reshape)
-    again = attempt(lambda: reshaped.feed(model, batch))
+    again = _fed(model, reshaped, batch)
     return output if isinstance(again, Failure) else Fed(reshaped, again)
+
+
+def _fed(model: nn.Module, inputs: InputReading, batch: object) -> Any:
+    random = GlobalRandomState()
+    output = attempt(lambda: inputs.feed(model, batch))
+    random.put_back()
+    return output
 
 
 def _reshape_for(model: nn.Module, inputs: InputReading, batch: object) -> str | None:

@@ -28,6 +28,8 @@ class Parts:
         Where the batches go.
     offered
         Data called test that is not used, but could be asked for.
+    train_is_assumed
+        True where the training data is a pair of tensors, taken as they are.
     """
 
     wiring: Wiring
@@ -36,3 +38,4 @@ class Parts:
     valid: Candidate | None
     device: torch.device
     offered: Candidate | None = None
+    train_is_assumed: bool = False

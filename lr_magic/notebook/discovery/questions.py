@@ -166,3 +166,8 @@ def left_over(part: str, value: object, loss: str, magic: str) -> DiscoveryError
         f"`{part}` ({describe_batch(value)}) is in the batch, and neither the model nor the loss that fits takes it.\n"
         f"→ `%{magic} --loss {loss}` if that is right, or `%%{magic} for batch in LOADER` with your step below it."
     )
+
+
+def no_validation(name: str, reason: str, magic: str) -> DiscoveryError:
+    """Refuse validation data that the step gives no loss on."""
+    return DiscoveryError(f"The step gives no loss on `{name}` in eval mode ({reason}). → `%{magic}` without --valid.")

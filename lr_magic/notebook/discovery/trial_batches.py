@@ -19,15 +19,15 @@ NUM_TRIAL_BATCHES = 4
 _ENOUGH_S = 2.0
 
 
-def draw_trial_batches(loader: Candidate, magic: str) -> list[Any]:
-    """Draw up to `NUM_TRIAL_BATCHES` batches, fewer where they are slow to come.
+def draw_trial_batches(loader: Candidate, magic: str, *, limit: int = NUM_TRIAL_BATCHES) -> list[Any]:
+    """Draw up to ``limit`` batches, fewer where they are slow to come.
 
     Random numbers and sampler state move on; the caller restores them. An error of the person's data set keeps its
     traceback.
     """
     batches: list[Any] = []
     started = time.monotonic()
-    for batch in islice(_batches_of(loader.value), NUM_TRIAL_BATCHES):
+    for batch in islice(_batches_of(loader.value), limit):
         batches.append(batch)
         if time.monotonic() - started > _ENOUGH_S:
             break

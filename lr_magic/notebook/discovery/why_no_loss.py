@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from lr_magic.notebook.discovery import questions
+from lr_magic.notebook.discovery.batch_items import items_of
 from lr_magic.notebook.discovery.describe import describe_tensor
 from lr_magic.notebook.discovery.loss_kind import bare, wants_log_probabilities
 from lr_magic.notebook.discovery.outputs import is_probability, predictions
@@ -28,6 +29,8 @@ def why_no_loss(situation: Situation, output: object, target: Any) -> DiscoveryE
     if situation.criteria:
         name = situation.criteria[0].name
         why, example = _unfit(situation.criteria[0].candidate.value, name, output)
+        if _has_shape_of_input(output, situation.batches[0]):
+            why, example = f"the output has the input's shape: is `{name}` to compare the two?", f"{name}(out, x)"
         return questions.no_loss(f"{seen}; {why}", situation.magic, example)
     if situation.unusable:
         name = situation.unusable[0].name
@@ -49,6 +52,12 @@ def _seen(situation: Situation, output: object, target: Any) -> str:
     shown = parts[0] if len(parts) == 1 else f"{len(parts)} parts ({', '.join(parts[:4])})"
     wanted = f"the target is {describe_tensor(target)}" if isinstance(target, torch.Tensor) else "there is no target"
     return f"`{situation.model.name}` returns {shown} and {wanted}"
+
+
+def _has_shape_of_input(output: object, batch: object) -> bool:
+    items, parts = items_of(batch), predictions(output)
+    first = items[0].value if items else None
+    return len(parts) == 1 and isinstance(first, torch.Tensor) and parts[0][1].shape == first.shape
 
 
 def _unfit(loss_fn: object, name: str, output: object) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lr_magic.notebook.shadow.names import names_put_back
-from lr_magic.notebook.shadow.whole_cell import WholeCell, whole_cell
+from lr_magic.notebook.shadow.read_cell import whole_cell
+from lr_magic.notebook.shadow.whole_cell import WholeCell
 
 __all__ = ["WholeCell", "names_put_back", "whole_cell"]

@@ -9,20 +9,16 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from lr_magic.notebook.body.cell_source import local_source
 from lr_magic.notebook.body.collected import put_back as collected_put_back
 from lr_magic.notebook.body.objects import mentioned_names_of, unwrapped_optimizer
 from lr_magic.notebook.body.quiet import Quiet
 from lr_magic.notebook.body.touched import WithTouched, parts_of, touched_objects
 from lr_magic.notebook.discovery.candidates import collect
-from lr_magic.notebook.discovery.lookup import look_up
-from lr_magic.notebook.discovery.request import DiscoveryRequest
-from lr_magic.notebook.shadow.cell_code import compile_cell, parse_cell_body, run_cell
+from lr_magic.notebook.shadow.cell_code import run_cell
 from lr_magic.notebook.shadow.files import files_kept_back
 from lr_magic.notebook.shadow.names import names_put_back
 from lr_magic.notebook.shadow.planned_steps import planned_steps
 from lr_magic.pure.errors import DiscoveryError
-from lr_magic.pure.finding import Finding
 from lr_magic.training.interception_one_cycle import intercepted_one_cycle
 from lr_magic.training.interception_range_test import intercepted_range_test
 from lr_magic.training.restore import restored
@@ -32,8 +28,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import CodeType
 
-    from lr_magic.notebook.body.cell_source import CellSource
+    from lr_magic.notebook.discovery.request import DiscoveryRequest
     from lr_magic.pure.control import RunControl
+    from lr_magic.pure.finding import Finding
     from lr_magic.pure.fit_history import FitHistory
     from lr_magic.pure.range_test_result import RangeTestResult
     from lr_magic.pure.records import StepRecord
@@ -158,61 +155,6 @@ class WholeCell:
             if unwrapped_optimizer(candidate.value) is optimizer:
                 return f"`{candidate.name}`"
         return f"a {type(optimizer).__name__} without a name"
-
-
-def whole_cell(
-    body: str,
-    namespace: dict[str, Any],
-    *,
-    request: DiscoveryRequest | None = None,
-    source: CellSource | None = None,
-    transform: Callable[[str], str] | None = None,
-) -> WholeCell:
-    """Read a training cell; nothing is run.
-
-    Parameters
-    ----------
-    body, namespace, request, source, transform
-        As for `setup_from_body`. Of the request, only `optimizer` counts: a name, or the number (from 1) of the
-        optimizer in the order in which they first step.
-
-    Raises
-    ------
-    DiscoveryError
-        If the cell is empty, or the optimizer that was asked for is none.
-    SyntaxError
-        The person's own.
-    """
-    request = request or DiscoveryRequest()
-    source = source or local_source(f"%%{request.magic}", body)
-    tree = parse_cell_body(body, source, transform)
-    optimizer = _asked_optimizer(request, namespace)
-    code = compile_cell(tree, source)
-    return WholeCell(tree, code, namespace, optimizer, request, _findings(tree, request))
-
-
-def _asked_optimizer(request: DiscoveryRequest, namespace: dict[str, Any]) -> Any:
-    if request.optimizer is None:
-        return None
-    if request.optimizer.isdigit():
-        return int(request.optimizer)
-    value: Any = look_up(request.optimizer, namespace, option="--optimizer", magic=request.magic)
-    if not isinstance(value, torch.optim.Optimizer) and not hasattr(value, "hypers"):
-        raise DiscoveryError(
-            f"`{request.optimizer}` is {type(value).__name__}, not an optimizer. → `--optimizer NAME`, or its number "
-            "in the order in which they step: `--optimizer 1`"
-        )
-    return unwrapped_optimizer(value)
-
-
-def _findings(tree: ast.Module, request: DiscoveryRequest) -> tuple[Finding, ...]:
-    first, last = tree.body[0].lineno, tree.body[-1].end_lineno
-    lines = f"line {first}" if first == last else f"lines {first}-{last}"
-    step = Finding("step", "", f"your own cell, {lines}, run as it stands; each optimizer step gets its rate here")
-    if request.magic == "fit_one_cycle":
-        return (step,)
-    note = "prints are kept back; names, models, lists and files are put back; what it sends elsewhere (loggers) is not"
-    return step, Finding("note", "", note)
 
 
 def _aloud(on_step: Callable[[StepRecord], None] | None, quiet: Quiet) -> Callable[[StepRecord], None] | None:

@@ -11,7 +11,7 @@ from torch import nn
 
 from lr_magic.notebook.body import setup_from_body
 from lr_magic.notebook.discovery.request import DiscoveryRequest
-from lr_magic.pure.errors import BatchError, DiscoveryError
+from lr_magic.pure.errors import BatchError, DiscoveryError, SettingError
 from lr_magic.training.range_test import range_test
 
 from .own_loop import losses_of_own_loop, snapshot
@@ -464,3 +464,20 @@ def test_accelerates_wrappers(notebook):
     notebook.update(zip(names, prepared, strict=True), accelerator=accelerator)
     body = "optimizer.zero_grad()\n" + STEP + "accelerator.backward(loss)\noptimizer.step()"
     assert_same_losses(notebook, CLAUSE, body)
+
+
+def test_accumulation_asked_for_beside_a_body_that_steps_every_batch(notebook):
+    setup = setup_from_body(CLAUSE, FULL, notebook, request=DiscoveryRequest(accumulate=2)).setup
+    result = sweep(setup, num_steps=6, start_lr=1e-3)
+    notebook["accumulation"] = 2
+    lrs = [lr for lr in result.lrs for _ in range(2)]
+    pieces = losses_of_own_loop(notebook, "for i, (images, labels) in enumerate(train_loader)", ACCUMULATING, lrs)
+    sums = [first + second for first, second in zip(pieces[::2], pieces[1::2], strict=True)]
+    assert result.losses == pytest.approx(sums, rel=1e-5)
+
+
+def test_two_scalers_for_one_loss_are_refused(notebook):
+    notebook["scaler"] = torch.amp.GradScaler("cpu")
+    body = STEP + "scaler.scale(loss).backward()\nscaler.step(optimizer)\nscaler.update()"
+    with pytest.raises(SettingError, match="GradScaler of its own"):
+        setup_from_body(CLAUSE, body, notebook, request=DiscoveryRequest(amp="fp16"))

@@ -78,6 +78,14 @@ class Notebook:
         assert outcome.loss.requires_grad
         torch.testing.assert_close(outcome.loss.double(), scope["loss"].double(), rtol=1e-6, atol=0)
 
+    def state(self) -> dict[str, object]:
+        """Copy everything that a run could move."""
+        return state_of(self.namespace)
+
+    def check_unchanged(self, before: dict[str, object]) -> None:
+        """Compare with what `state` gave."""
+        assert_same(before, state_of(self.namespace))
+
     def __getitem__(self, expression: str):
         return eval(expression, self.namespace)
 

@@ -6,6 +6,9 @@ from __future__ import annotations
 
 import pytest
 
+from lr_magic.training.one_cycle import fit_one_cycle
+from lr_magic.training.range_test import range_test
+
 IMPORTS = """
 import torch, torch.nn as nn, torch.nn.functional as F, numpy as np
 from torch.utils.data import DataLoader, TensorDataset, Dataset
@@ -387,3 +390,26 @@ def train(model, device, loader, optimizer):
 def test_detection_in_lists(notebook, more):
     book = notebook(IMPORTS, DETECTION, *more)
     book.check_loss(book.find(), "loss = sum(model(list(batch[0]), list(batch[1])).values())")
+    found = book.find(train="train_data")
+    assert found.setup.valid_loader is None
+    book.run("valid_data = test_data")
+    found = book.find()
+    assert found.setup.valid_loader is None, "in eval mode the detector gives boxes and no loss"
+    assert any("`test_data` is not used" in finding.description for finding in found.findings)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "cells",
+    [[LANGUAGE], [VAE, VAE_LOOP], [STATEFUL, STATEFUL_LOOP], [GPT, GPT_TRAIN], [LENGTHS], [DETECTION, DETECTION_TRAIN]],
+    ids=["language", "vae", "stateful", "gpt", "lengths", "detection"],
+)
+def test_what_was_found_can_be_swept_and_trained(notebook, cells):
+    book = notebook(IMPORTS, *cells)
+    setup = book.find().setup
+    before = book.state()
+    result = range_test(setup, start_lr=1e-6, end_lr=1e-3, num_steps=5)
+    book.check_unchanged(before)
+    assert len(result.losses) == 5
+    history = fit_one_cycle(book.find().setup, epochs=1, max_lr=1e-3)
+    assert history.epochs

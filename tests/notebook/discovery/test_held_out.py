@@ -353,7 +353,10 @@ loss = criterion(model(noisy), images)
 
 
 def test_a_denoiser_whose_noise_is_in_the_loop(notebook):
-    notebook(IMPORTS, DENOISER).found_or_asked(DENOISER_STEP)
+    book = notebook(IMPORTS, DENOISER)
+    book.found_or_asked(DENOISER_STEP)
+    assert '%lr_find --loss "criterion(out, x)"' in book.refusal()
+    book.check_loss(book.find(loss="criterion(out, x)"), "x, _ = batch; loss = criterion(model(x), x)")
 
 
 def test_a_denoiser_after_its_loop(notebook):

@@ -517,3 +517,39 @@ def test_what_the_trials_print_is_not_shown(notebook, capsys):
     book.run("model = Loud(4, 3)\noptimizer = torch.optim.Adam(model.parameters())")
     book.find()
     assert not capsys.readouterr().out
+
+
+GENERATION = (
+    "model, criterion = nn.Linear(4, 3), nn.CrossEntropyLoss()\noptimizer = torch.optim.Adam(model.parameters())"
+)
+NEXT_GENERATION = GENERATION.replace("Linear(4, 3)", "Sequential(nn.Linear(4, 8), nn.Dropout(), nn.Linear(8, 3))")
+DOUBLED_LOOP = """
+for x, y in train_loader:
+    loss = criterion(model(x), y) * 2
+    loss.backward()
+    optimizer.step()
+"""
+
+
+def test_a_loop_of_a_model_that_is_gone_is_asked_about(notebook):
+    book = notebook(
+        IMPORTS, "train_loader = DataLoader(TensorDataset(torch.randn(32, 4), torch.randint(0, 3, (32,))), 8)"
+    )
+    book.run(GENERATION)
+    book.run(DOUBLED_LOOP)
+    book.check_loss(book.find(), "x, y = batch; loss = criterion(model(x), y) * 2")
+    book.run(GENERATION)
+    book.check_loss(book.find(), "x, y = batch; loss = criterion(model(x), y) * 2")
+    book.run(NEXT_GENERATION)
+    assert "ran before `model` was made anew" in book.refusal()
+    book.check_loss(book.find(loss="criterion"), "x, y = batch; loss = criterion(model(x), y)")
+
+
+def test_a_loop_of_a_model_that_is_gone_is_no_matter_where_it_agrees(notebook):
+    book = notebook(
+        IMPORTS, "train_loader = DataLoader(TensorDataset(torch.randn(32, 4), torch.randint(0, 3, (32,))), 8)"
+    )
+    book.run(GENERATION)
+    book.run(DOUBLED_LOOP.replace(" * 2", ""))
+    book.run(NEXT_GENERATION)
+    book.check_loss(book.find(), "x, y = batch; loss = criterion(model(x), y)")

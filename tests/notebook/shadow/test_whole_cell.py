@@ -209,10 +209,8 @@ for p in model.parameters():
 
 
 def test_a_model_that_the_cell_reinitializes_and_converts(notebook):
-    cell = (
-        "model.apply(lambda m: m.reset_parameters() if hasattr(m, 'reset_parameters') else None)\nmodel.double().float()\n"
-        + LOOP
-    )
+    anew = "for m in (model[0], model[1], model[4]):\n    m.reset_parameters()\nmodel.double().float()\n"
+    cell = anew + LOOP
     before = fingerprint(notebook)
     pointers = [p.data_ptr() for p in notebook["model"].parameters()]
     sweep(notebook, cell)
@@ -275,6 +273,26 @@ def test_a_cell_that_trains_nothing(notebook, cell):
     with pytest.raises(DiscoveryError, match="No torch optimizer stepped"):
         sweep(notebook, cell)
     assert_same(fingerprint(notebook), before)
+
+
+def test_a_loss_that_never_went_backward_is_said(notebook):
+    cell = """
+for x, y in train_loader:
+    loss = criterion(model(x), y)
+    for p, g in zip(model.parameters(), torch.autograd.grad(loss, list(model.parameters()))):
+        p.grad = g
+    optimizer.step()
+"""
+    before = fingerprint(notebook)
+    with pytest.raises(DiscoveryError, match="no loss went backward"):
+        sweep(notebook, cell)
+    assert_same(fingerprint(notebook), before)
+
+
+def test_containers_of_a_class_of_their_own_are_put_back(notebook):
+    run(notebook, "from collections import Counter\ncounts = Counter(a=1)\nclass Log(list): pass\nlog = Log([1])")
+    sweep(notebook, LOOP.replace("        seen", "        counts['a'] += 1; log.append(2)\n        seen"))
+    assert (notebook["counts"], list(notebook["log"])) == ({"a": 1}, [1])
 
 
 def test_an_empty_cell(notebook):

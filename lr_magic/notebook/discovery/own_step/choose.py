@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from lr_magic.notebook.discovery.attempts import Failure, attempt, why_not_a_loss
 from lr_magic.notebook.discovery.own_step.follow import Followed, follow
 from lr_magic.notebook.discovery.own_step.names import reads
+from lr_magic.notebook.discovery.own_step.staleness import is_stale
 from lr_magic.notebook.discovery.own_step.step_source import StepSource, step_sources
 from lr_magic.training.random_state import GlobalRandomState
 
@@ -41,11 +42,14 @@ class OwnSteps:
     ----------
     working
         Steps whose loss can be trained on, the latest first.
+    stale
+        Such steps from cells that ran before their model was written anew.
     unfollowed
         Sources that could not be followed, with the reason: they may hold the step all the same.
     """
 
     working: list[Tried] = field(default_factory=list)
+    stale: list[Tried] = field(default_factory=list)
     unfollowed: list[tuple[StepSource, str]] = field(default_factory=list)
 
     def relevant(self, wiring: Wiring) -> tuple[str, str] | None:
@@ -57,10 +61,23 @@ class OwnSteps:
                 return source.name, reason
         return None
 
+    def set_stale_aside(self, wiring: Wiring, history: CellHistory) -> None:
+        """Move the steps of cells whose model is gone from `working` to `stale`."""
+        self.stale = [tried for tried in self.working if is_stale(tried.followed.source, wiring, history)]
+        self.working = [tried for tried in self.working if tried not in self.stale]
+
+    def differing(self, loss: float) -> str | None:
+        """Return the name of a stale step that gives another loss than the one that was guessed."""
+        return next((t.followed.source.name for t in self.stale if not _agree(t.loss, loss)), None)
+
     def agree(self) -> bool:
         """Tell whether every working step gives one loss."""
         losses = [tried.loss for tried in self.working]
-        return all(abs(loss - losses[0]) <= 1e-5 * max(1.0, abs(losses[0])) for loss in losses)
+        return all(_agree(loss, losses[0]) for loss in losses)
+
+
+def _agree(one: float, other: float) -> bool:
+    return abs(one - other) <= 1e-5 * max(1.0, abs(other))
 
 
 def follow_sources(
