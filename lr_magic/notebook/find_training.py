@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
-from lr_magic.notebook.body import cell_source, setup_from_body
+from lr_magic.notebook.body import cell_source, setup_from_body, split_line
 from lr_magic.notebook.discovery import DiscoveryRequest, discover
 from lr_magic.notebook.shadow import whole_cell
 from lr_magic.notebook.trainings import CellTraining, FoundTraining, refuse_epochs
@@ -75,4 +76,21 @@ def find_training(shell: InteractiveShell, options: Namespace, typed: TypedMagic
 
 def cell_history(shell: InteractiveShell) -> list[str]:
     """Sources of the cells that were run, the current one last, as they were typed."""
-    return list(shell.history_manager.input_hist_raw)
+    return [as_plain_cell(source) for source in shell.history_manager.input_hist_raw]
+
+
+def as_plain_cell(source: str) -> str:
+    r"""The loop that a cell under one of our own magics stands for, so that it is read as the person's own.
+
+    Examples
+    --------
+    >>> print(as_plain_cell("%%lr_find --no-stop for x, y in loader\nloss = f(x)\nloss.backward()"))
+    for x, y in loader:
+        loss = f(x)
+        loss.backward()
+    """
+    first, _, body = source.partition("\n")
+    if not first.startswith(("%%lr_find", "%%fit_one_cycle")):
+        return source
+    clause = split_line(first.partition(" ")[2])[1]
+    return body if clause is None else f"{clause.rstrip(':')}:\n{indent(body, '    ')}"

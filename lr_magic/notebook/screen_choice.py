@@ -57,7 +57,7 @@ def range_test_screen(
 ) -> RangeTestScreen:
     """Open the screen of a range test."""
     if not is_live:
-        return QuietScreen(findings)
+        return QuietScreen(findings, has_pictures=is_kernel(shell))
     num_steps = settings.num_steps if settings.seconds is None else None
     if not is_kernel(shell):
         return TerminalRangeTest(findings, num_steps)
@@ -80,7 +80,7 @@ def fit_screen(
 ) -> FitScreen:
     """Open the screen of a training."""
     if not is_live:
-        return QuietScreen(training.findings)
+        return QuietScreen(training.findings, has_pictures=is_kernel(shell))
     total_steps = training.total_steps(settings)
     if not is_kernel(shell):
         return TerminalFit(training.findings, total_steps)

@@ -125,10 +125,19 @@ class TerminalFit:
 
 
 class QuietScreen:
-    """Nothing during the run; the picture and the summary in the end."""
+    """Nothing during the run; the picture and its words in the end, or the words alone where no picture can be shown.
 
-    def __init__(self, findings: Sequence[Finding]) -> None:
+    Parameters
+    ----------
+    findings
+        What was found.
+    has_pictures
+        Whether a picture can be shown.
+    """
+
+    def __init__(self, findings: Sequence[Finding], *, has_pictures: bool) -> None:
         self._findings = findings
+        self._has_pictures = has_pictures
 
     def on_step(self, record: StepRecord) -> None:
         """Show nothing."""
@@ -140,10 +149,13 @@ class QuietScreen:
         """Show nothing."""
 
     def finish(self, outcome: RangeTestResult | FitHistory) -> None:
-        """Show the picture with the summary."""
+        """Show the end."""
         display(report(self._findings))
         summary = fit_summary(outcome) if isinstance(outcome, FitHistory) else range_test_summary(outcome)
-        SavedPicture(outcome.plot(), summary)
+        if self._has_pictures:
+            SavedPicture(outcome.plot(), summary)
+        else:
+            print(summary)  # noqa: T201 - the terminal is the view
 
 
 def report(findings: Sequence[Finding]) -> HTML:

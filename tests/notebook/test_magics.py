@@ -121,6 +121,8 @@ def test_for_form_trains_and_follows_metrics(notebook):
     assert "hits" in notebook.user_ns["fit_history"].epochs[-1].metrics
 
 
+FOR_BODY = "optimizer.zero_grad()\nloss = 2 * criterion(model(xb), yb)\nloss.backward()\noptimizer.step()\n"
+
 CELL = """
 for epoch in range(3):
     for xb, yb in train_loader:
@@ -259,3 +261,16 @@ def test_unload_takes_everything_back(global_shell):
     assert footprint() != before
     lr_magic.unload_ipython_extension(global_shell)
     assert footprint() == before
+
+
+def test_a_cell_under_our_own_magic_counts_as_the_persons_loop(notebook):
+    run(notebook, f"%%lr_find --num-steps 5 --no-stop for xb, yb in train_loader\n{FOR_BODY}")
+    result = run(notebook, "r = %lr_find --num-steps 5 --no-stop\nr")
+    with torch.no_grad():
+        plain = notebook.ev("max(float(criterion(model(x), y)) for x, y in train_loader)")
+    assert result.losses[0] > 1.5 * plain  # twice the criterion, as the body has it
+
+
+def test_no_live_in_a_terminal_says_it_once(notebook, capsys):
+    run(notebook, "r = %lr_find --no-live")
+    assert capsys.readouterr().out.count("Train with it") == 1
