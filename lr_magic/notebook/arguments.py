@@ -75,6 +75,11 @@ def cycle_arguments(magic: Decorated) -> Decorated:
     return _with_arguments(magic, _CYCLE_ARGUMENTS)
 
 
+def with_setup_arguments(*arguments: Any) -> Callable[[Decorated], Decorated]:
+    """Give a magic some options, and those that say what is trained."""
+    return lambda magic: _with_arguments(magic, (*arguments, *_SETUP_ARGUMENTS))
+
+
 def _with_arguments(magic: Decorated, arguments: tuple[Any, ...]) -> Decorated:
     for each in reversed(arguments):
         magic = each(magic)

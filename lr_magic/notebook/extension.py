@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lr_magic.notebook.compare_magic import CompareMagics
 from lr_magic.notebook.completion import completer_for
 from lr_magic.notebook.layer_magics import LayerMagics
 from lr_magic.notebook.magics import LrMagics
@@ -22,6 +23,7 @@ def load(shell: InteractiveShell) -> None:
     shell.register_magics(magics)
     layer_magics = LayerMagics(shell, magics.undo)
     shell.register_magics(layer_magics)
+    shell.register_magics(CompareMagics(shell))
     for key, complete in _completers(magics):
         shell.set_hook("complete_command", complete, str_key=key)
     if is_kernel(shell):
@@ -30,7 +32,8 @@ def load(shell: InteractiveShell) -> None:
 
 def unload(shell: InteractiveShell) -> None:
     """Remove from a shell what `load` has put there; results that were bound to names stay."""
-    _take_away(shell, shell.magics_manager.registry.pop(LayerMagics.__name__, None))
+    for others in (LayerMagics, CompareMagics):
+        _take_away(shell, shell.magics_manager.registry.pop(others.__name__, None))
     magics = shell.magics_manager.registry.pop(LrMagics.__name__, None)
     if magics is None:
         return

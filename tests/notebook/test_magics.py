@@ -274,3 +274,13 @@ def test_a_cell_under_our_own_magic_counts_as_the_persons_loop(notebook):
 def test_no_live_in_a_terminal_says_it_once(notebook, capsys):
     run(notebook, "r = %lr_find --no-live")
     assert capsys.readouterr().out.count("Train with it") == 1
+
+
+def test_compare_chooses_a_rate_and_puts_everything_back(notebook):
+    before = {name: value.clone() for name, value in notebook.user_ns["model"].state_dict().items()}
+    result = run(notebook, "c = %lr_compare 1e-6 5e-2 --steps 20\nc")
+    assert [trial.lr for trial in result.trials] == [1e-6, 5e-2]
+    assert result.winner.lr == 5e-2
+    assert notebook.user_ns["lr_found"].lr == result.lr
+    assert all(torch.equal(before[name], value) for name, value in notebook.user_ns["model"].state_dict().items())
+    assert "lr_find" in refusal(notebook, "del lr_found\n%lr_compare")

@@ -1,0 +1,111 @@
+"""`%lr_compare`: if you are not sure, try them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.core.magic_arguments import argument, parse_argstring
+from IPython.display import display
+
+from lr_magic.notebook.arguments import with_setup_arguments
+from lr_magic.notebook.discovery import discover
+from lr_magic.notebook.find_training import cell_history, discovery_request
+from lr_magic.notebook.live_comparison import LiveComparison
+from lr_magic.notebook.magics import one_line_errors
+from lr_magic.notebook.runs import partial_result_to
+from lr_magic.notebook.screen_choice import is_kernel, run_control
+from lr_magic.notebook.screens import report
+from lr_magic.notebook.values import real_number, whole_number
+from lr_magic.pure.errors import SettingError
+from lr_magic.pure.range_test_result import RangeTestResult
+from lr_magic.training.comparison import compare
+from lr_magic.training.one_cycle import planned_steps
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Mapping
+
+    from lr_magic.pure.comparison_result import ComparisonResult
+    from lr_magic.training.setup import TrainingSetup
+
+# A trial of a quarter of the training tells best for its cost (measured, see docs/suggestion.md).
+_TRIAL_SHARE = 4
+
+
+@magics_class
+class CompareMagics(Magics):
+    """`%lr_compare`."""
+
+    @with_setup_arguments(
+        argument("lrs", nargs="*", help="Rates to try; default: the choice (lr_found.lr) and its neighbours."),
+        argument("--steps", metavar="N", help="Length of each trial in optimizer steps; default: a quarter of EPOCHS."),
+        argument("--epochs", metavar="N", help="Length of the training to come; default 5."),
+        argument("--model", metavar="NAME", help="Model: a name or an expression of the notebook."),
+        argument("--valid", metavar="NAME", help="Validation loader; default: the one that is found."),
+    )
+    @line_magic
+    def lr_compare(self, line: str) -> ComparisonResult:
+        """Train shortly at each rate, from the same state on the same batches, and say which one to take.
+
+        Everything is put back afterwards; the winner becomes the choice, `lr_found.lr`.
+        """
+        with one_line_errors():
+            namespace = self.shell.user_ns
+            options = parse_argstring(self.lr_compare, line)
+            lrs = _rates(options, namespace)
+            request = discovery_request(options, namespace, magic="lr_compare")
+            found = discover(namespace, request, cell_history(self.shell))
+            training_steps, steps = _lengths(options, namespace, found.setup)
+            display(report(found.findings))
+            result = self._run(found.setup, lrs, steps, training_steps, is_live=not options.no_live)
+        if result.lr is not None:
+            choose(namespace, result.lr)
+        return result
+
+    def _run(
+        self, setup: TrainingSetup, lrs: list[float], steps: int, training_steps: int, *, is_live: bool
+    ) -> ComparisonResult:
+        with run_control(self.shell) as control:
+            live = LiveComparison(steps, control) if is_live and is_kernel(self.shell) else None
+            if live is not None:
+                display(live.widget)
+
+            def finish(result: ComparisonResult) -> None:
+                if live is not None:
+                    live.finish(result)
+                print(result.sentence)  # noqa: T201 - the words also stay in a saved notebook
+
+            views = {} if live is None else {"on_step": live.on_step, "on_trial": live.on_trial}
+            with partial_result_to(finish):
+                result = compare(setup, lrs, steps=steps, training_steps=training_steps, control=control, **views)
+        finish(result)
+        return result
+
+
+def choose(namespace: dict[str, Any], lr: float) -> None:
+    """Make a rate the choice that the next training uses."""
+    found = namespace.get("lr_found")
+    if not isinstance(found, RangeTestResult):
+        found = namespace["lr_found"] = RangeTestResult(np.array([]), np.array([]))
+    found.lr = lr
+
+
+def _rates(options: Namespace, namespace: Mapping[str, Any]) -> list[float]:
+    lrs = [real_number(text, namespace, "LR") for text in options.lrs]
+    found = namespace.get("lr_found")
+    if not lrs and isinstance(found, RangeTestResult) and found.lr is not None:
+        lrs = [found.lr]
+    if not lrs:
+        raise SettingError("Which rates? Run %lr_find first, or give some: %lr_compare 1e-3 1e-2")
+    return lrs
+
+
+def _lengths(options: Namespace, namespace: Mapping[str, Any], setup: TrainingSetup) -> tuple[int, int]:
+    """Length of the training to come, and of a trial."""
+    epochs = 5 if options.epochs is None else whole_number(options.epochs, namespace, "--epochs")
+    training_steps = planned_steps(setup, epochs=epochs)
+    if options.steps is None:
+        return training_steps, max(training_steps // _TRIAL_SHARE, 1)
+    return training_steps, whole_number(options.steps, namespace, "--steps")
