@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from lr_magic.notebook.first_stage import first_stage_lr
 from lr_magic.notebook.screen_choice import fit_screen, range_test_screen, run_control
+from lr_magic.notebook.session_settings import history_before
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from lr_magic.notebook.cycle_settings import CycleSettings
     from lr_magic.notebook.fit_undo import UndoSlot
+    from lr_magic.notebook.screens import FitScreen
     from lr_magic.notebook.trainings import Training
     from lr_magic.pure.fit_history import FitHistory
     from lr_magic.pure.range_test_result import RangeTestResult
@@ -60,6 +62,8 @@ def run_one_cycle(
         screen = fit_screen(shell, training, settings, control, is_live=is_live)
         if undo is not None and training.setup is not None:
             undo.keep(training.setup)
+        if resume is not None:
+            replay(screen, history_before(resume))
         on_event = getattr(screen, "on_event", None)
         with partial_result_to(finish):
             history = training.one_cycle(
@@ -67,6 +71,20 @@ def run_one_cycle(
             )
     finish(history)
     return history
+
+
+def replay(screen: FitScreen, history: FitHistory) -> None:
+    """Show on a fresh screen what a training that goes on has done until now."""
+    point = history.resume_point
+    if point is None:
+        return
+    epochs = history.epochs[: point.num_epochs]
+    num_finished = point.num_made - len(point.samples)
+    ends = {round(num_finished * (i + 1) / len(epochs)): epoch for i, epoch in enumerate(epochs)}
+    for num_made, record in enumerate(history.steps[: point.num_made], start=1):
+        screen.on_step(record)
+        if num_made in ends:
+            screen.on_epoch(ends[num_made])
 
 
 @contextmanager
