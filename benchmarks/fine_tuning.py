@@ -195,8 +195,8 @@ def section(results: dict[Task, dict[str, list[float]]]) -> str:
         f"on the first {len(results)} of the generated tasks, whose kinds take turns. *Shortfall*: (loss - the lowest "
         "of the three) / (untrained loss - the lowest), clipped to 0..1, mean over the tasks. A range test without a "
         "suggestion counts as untrained. `fine_tune` is written out with torch, with fastai's schedule and the layer "
-        "groups of lr_magic; every training uses the task's own optimizer, while fastai's default rate is meant for its "
-        "Adam. The rule behind the suggestion was chosen on tasks of these kinds.\n\n"
+        "groups of lr_magic; every training uses the task's own optimizer, while fastai's default rate is meant for "
+        "its Adam. The rule behind the suggestion was chosen on tasks of these kinds.\n\n"
     )
     for name, tasks in groups.items():
         if tasks:

@@ -17,7 +17,7 @@ from lr_magic.notebook.dry_run import show_preview
 from lr_magic.notebook.find_training import TypedMagic, find_training
 from lr_magic.notebook.fit_undo import UndoSlot
 from lr_magic.notebook.runs import run_one_cycle, run_range_test
-from lr_magic.notebook.session_settings import session_settings, settings_of, training_to_resume
+from lr_magic.notebook.session_settings import history_before, session_settings, training_to_resume
 from lr_magic.notebook.shown_results import ShownResults
 from lr_magic.notebook.sweep_settings import sweep_settings
 from lr_magic.notebook.zoom import Zoom
@@ -97,7 +97,7 @@ class LrMagics(Magics):
             training = find_training(self.shell, options, TypedMagic(line, for_clause, cell), magic="fit_one_cycle")
             if options.resume:
                 resume = training_to_resume(options, namespace)
-                settings = resumed_settings(settings_of(resume), session_settings(options, namespace))
+                settings = resumed_settings(history_before(resume).settings, session_settings(options, namespace))
             else:
                 resume = None
                 settings = cycle_settings(options, self, namespace, training.peaks)

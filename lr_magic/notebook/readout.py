@@ -6,6 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from lr_magic.pure.lr_text import lr_text
+from lr_magic.pure.range_test_result import PLANNED_EPOCHS
 
 if TYPE_CHECKING:
     from lr_magic.pure.range_test_result import RangeTestResult
@@ -28,8 +29,8 @@ def fit_command(result: RangeTestResult) -> str:
     lr_range = result.lr_range if result.is_chosen else result.proposed_range
     if lr_range is not None:
         low, high = (lr_text(lr, digits=3) for lr in lr_range)
-        return f"%fit_one_cycle 5 --max-lr {low}:{high}"
-    return "" if result.lr is None else f"%fit_one_cycle 5 --max-lr {lr_text(result.lr, digits=3)}"
+        return f"%fit_one_cycle {PLANNED_EPOCHS} --max-lr {low}:{high}"
+    return "" if result.lr is None else f"%fit_one_cycle {PLANNED_EPOCHS} --max-lr {lr_text(result.lr, digits=3)}"
 
 
 def _choice_line(result: RangeTestResult) -> str:

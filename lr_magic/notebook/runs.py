@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from lr_magic.notebook.first_stage import first_stage_lr
 from lr_magic.notebook.screen_choice import fit_screen, range_test_screen, run_control
 from lr_magic.notebook.screens import NotebookRangeTest
+from lr_magic.notebook.session_settings import history_before
+from lr_magic.pure.range_test_result import PLANNED_EPOCHS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from lr_magic.notebook.cycle_settings import CycleSettings
     from lr_magic.notebook.fit_undo import UndoSlot
     from lr_magic.notebook.live_range_test import LiveRangeTest
+    from lr_magic.notebook.screens import FitScreen
     from lr_magic.notebook.trainings import Training
     from lr_magic.notebook.zoom import Zoom
     from lr_magic.pure.fit_history import FitHistory
@@ -43,10 +46,12 @@ def run_range_test(
         Makes, from the plot and what ends a sweep, the finer sweep of a dragged range that the plot offers.
     """
     findings, stage_lr = training.findings, first_stage_lr(training, shell.user_ns)
+    training_steps = training.steps_of(PLANNED_EPOCHS)
 
     def finish(result: RangeTestResult) -> None:
         result.setup = findings
         result.first_stage_lr = stage_lr
+        result.training_steps = training_steps
         shell.user_ns["lr_found"] = result
         screen.finish(result)
 
@@ -80,12 +85,29 @@ def run_one_cycle(
         screen = fit_screen(shell, training, settings, control, is_live=is_live)
         if undo is not None and training.setup is not None:
             undo.keep(training.setup)
+        if resume is not None:
+            replay(screen, history_before(resume))
+        on_event = getattr(screen, "on_event", None)
         with partial_result_to(finish):
             history = training.one_cycle(
                 settings, screen.on_step, screen.on_epoch, control, on_event=screen.on_event, resume=resume
             )
     finish(history)
     return history
+
+
+def replay(screen: FitScreen, history: FitHistory) -> None:
+    """Show on a fresh screen what a training that goes on has done until now."""
+    point = history.resume_point
+    if point is None:
+        return
+    epochs = history.epochs[: point.num_epochs]
+    num_finished = point.num_made - len(point.samples)
+    ends = {round(num_finished * (i + 1) / len(epochs)): epoch for i, epoch in enumerate(epochs)}
+    for num_made, record in enumerate(history.steps[: point.num_made], start=1):
+        screen.on_step(record)
+        if num_made in ends:
+            screen.on_epoch(ends[num_made])
 
 
 @contextmanager

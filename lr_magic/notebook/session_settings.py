@@ -42,10 +42,9 @@ def session_settings(options: Namespace, namespace: Mapping[str, Any]) -> Sessio
     )
 
 
-def settings_of(resume: FitHistory | str) -> Mapping[str, Any]:
-    """Settings of the training that goes on."""
-    history = resume if isinstance(resume, FitHistory) else history_of(read_checkpoint(resume))
-    return history.settings
+def history_before(resume: FitHistory | str) -> FitHistory:
+    """What the training that goes on has done until now."""
+    return resume if isinstance(resume, FitHistory) else history_of(read_checkpoint(resume))
 
 
 def training_to_resume(options: Namespace, namespace: Mapping[str, Any]) -> FitHistory | str:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lr_magic.notebook.session_settings import SessionSettings
-from lr_magic.pure.errors import SettingError
+from lr_magic.pure.errors import DiscoveryError, SettingError
 from lr_magic.pure.peak_lrs import peak_lrs
 from lr_magic.training.group_peaks import GroupPeaks
 from lr_magic.training.one_cycle import fit_one_cycle, planned_steps
@@ -49,6 +49,9 @@ class Training(Protocol):
 
     def total_steps(self, settings: CycleSettings) -> int:
         """Length of a training in optimizer steps."""
+
+    def steps_of(self, epochs: int) -> int | None:
+        """Number of optimizer steps in some epochs; None where it cannot be known."""
 
     def range_test(
         self, settings: SweepSettings, on_step: Callable[[StepRecord], None], control: RunControl
@@ -96,6 +99,13 @@ class FoundTraining:
     def total_steps(self, settings: CycleSettings) -> int:
         """Length of a training in optimizer steps."""
         return planned_steps(self.found.setup, epochs=settings.epochs, steps=settings.steps)
+
+    def steps_of(self, epochs: int) -> int | None:
+        """Number of optimizer steps in some epochs; None for a loader without a length."""
+        try:
+            return planned_steps(self.found.setup, epochs=epochs)
+        except SettingError:
+            return None
 
     def range_test(
         self, settings: SweepSettings, on_step: Callable[[StepRecord], None], control: RunControl
@@ -148,6 +158,14 @@ class CellTraining:
     def total_steps(self, settings: CycleSettings) -> int:
         """Length of the training: `--steps`, else what the cell's loops say."""
         return self.cell.planned_steps() if settings.steps is None else settings.steps
+
+    def steps_of(self, epochs: int) -> int | None:
+        """Number of optimizer steps of the cell, which has epochs of its own; None where its loops do not tell."""
+        del epochs
+        try:
+            return self.cell.planned_steps()
+        except DiscoveryError:
+            return None
 
     def range_test(
         self, settings: SweepSettings, on_step: Callable[[StepRecord], None], control: RunControl

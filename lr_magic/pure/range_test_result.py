@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+PLANNED_EPOCHS = 5
+"""Length of the training that a suggestion is meant for, and that the command below a plot names."""
+
 
 @dataclass
 class RangeTestResult:

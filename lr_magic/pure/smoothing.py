@@ -73,7 +73,8 @@ def _local_lines(values: np.ndarray, is_known: np.ndarray) -> np.ndarray:
     has_line = determinant > 1e-12 * (s0 * s2 + 1e-300)
     line = np.divide(s2 * t0 - s1 * t1, determinant, out=np.zeros_like(values), where=has_line)
     level = np.divide(t0, s0, out=np.zeros_like(values), where=s0 > 0)
-    return mean + np.where(has_line, line, level)
+    smoothed: np.ndarray = mean + np.where(has_line, line, level)
+    return smoothed
 
 
 def _windowed(values: np.ndarray, kernel: np.ndarray) -> np.ndarray:

@@ -93,7 +93,7 @@ class CycleRun:
             while not self._is_over():
                 self._step(runner)
                 gate.open()
-            self._keep_point()
+            self._history.resume_point = self.point()
             self._end_epoch()
             if self._history.stop_reason is StopReason.COMPLETED:
                 self._history.resume_point = None
@@ -112,9 +112,6 @@ class CycleRun:
         point.seconds = self._tally.seconds(self._steering.paused_seconds)
         self._marks.fill(point)
         return point
-
-    def _keep_point(self) -> None:
-        self._history.resume_point = self.point()
 
     def _go_to_start(self) -> None:
         if self._start is None:
@@ -138,7 +135,7 @@ class CycleRun:
         """Note the losses of all steps made so far, and why the run ends."""
         # Reading may fail for the same reason as the run did (a device in trouble, a view's callback).
         with suppress(Exception):
-            self._keep_point()
+            self._history.resume_point = self.point()
         self._history.stop_reason, self._history.stop_detail = reason_of(error), detail_of(error)
 
     def _step(self, runner: StepRunner) -> None:

@@ -45,7 +45,7 @@ def test_what_is_written_is_read(tmp_path):
     content = read_checkpoint(path)
     assert torch.equal(content["weights"], torch.arange(3))
     assert content["groups"] == [{"betas": (0.9, 0.99)}]
-    assert os.listdir(tmp_path) == ["fit.pt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["fit.pt"]
 
 
 def test_a_kill_at_any_moment_leaves_a_whole_file(tmp_path):
@@ -59,7 +59,7 @@ def test_a_kill_at_any_moment_leaves_a_whole_file(tmp_path):
         server.stdin.close()
     assert num_while_writing > _NUM_KILLS / 4
     refuse_bad_place(path)
-    assert os.listdir(tmp_path) == ["fit.pt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["fit.pt"]
 
 
 def _kill_a_writer(server, path, number, rng):
@@ -104,7 +104,7 @@ def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(tmp_path):
     with pytest.raises(RuntimeError):
         write_checkpoint(path, {"number": 2, "bad": Unwritable()})
     assert read_checkpoint(path)["number"] == 1
-    assert os.listdir(tmp_path) == ["fit.pt"]
+    assert [path.name for path in tmp_path.iterdir()] == ["fit.pt"]
 
 
 class _Evil:

@@ -77,7 +77,7 @@ def test_layers_of_a_plain_list_with_their_norms():
     assert labels(Recurrent()) == ["emb", "lstm", "fc"]
 
 
-@pytest.mark.parametrize("wrap", [nn.DataParallel, torch.compile, lambda m: nn.Sequential(m)])
+@pytest.mark.parametrize("wrap", [nn.DataParallel, torch.compile, nn.Sequential])
 def test_wrappers_are_looked_through(wrap):
     assert [name.rpartition("0.")[2] for name in labels(wrap(Stages()))][-1] == "fc"
     assert len(labels(wrap(Stages()))) == 6

@@ -239,7 +239,7 @@ def test_nothing_is_held_after_the_run():
     for _ in range(3):
         range_test(setup, num_steps=3)
     gc.collect()
-    assert _num_tensors() == before
+    assert _num_tensors() <= before  # other tests may leave something that is collected only now
 
 
 def test_an_exception_that_is_kept_holds_no_copies(monkeypatch):
