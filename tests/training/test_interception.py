@@ -148,7 +148,7 @@ def test_the_end_gets_past_a_bare_except(model, optimizer, loader, where):
                     except:  # noqa: E722 - as people write it
                         pass
             else:
-                try:
+                try:  # noqa: SIM105 - as people write it
                     loop(model, optimizer, loader)
                 except:  # noqa: E722
                     pass

@@ -97,7 +97,7 @@ def lightning_module(lightning, net, *, is_automatic):
 
 
 @pytest.mark.parametrize("is_automatic", [True, False])
-def test_lightning(lightning, net, data, loader, tmp_path, is_automatic):
+def test_lightning(lightning, net, data, loader, tmp_path, is_automatic):  # noqa: PLR0917 - fixtures
     module = lightning_module(lightning, net, is_automatic=is_automatic)
     check(lambda: trainer_of(lightning, tmp_path, max_epochs=1).fit(module, loader), net, data)
 
