@@ -148,9 +148,9 @@ def test_the_end_gets_past_a_bare_except(model, optimizer, loader, where):
                     except:  # noqa: E722 - as people write it
                         pass
             else:
-                try:
+                try:  # noqa: SIM105 - as people write it
                     loop(model, optimizer, loader)
-                except:  # noqa: E722, SIM105
+                except:  # noqa: E722
                     pass
 
     result = intercepted_range_test(train, SweepSettings(num_steps=3))
@@ -351,9 +351,7 @@ def adversarial(pair, optimizers, loader, told):
 def test_several_optimizers_are_kept_apart(pair, loader, asked):
     optimizers = [torch.optim.SGD(each.parameters(), lr=0.01) for each in pair]
     told = []
-    result = intercepted_range_test(
-        adversarial(pair, optimizers, loader, told), SETTINGS, optimizer=optimizers[asked]
-    )
+    result = intercepted_range_test(adversarial(pair, optimizers, loader, told), SETTINGS, optimizer=optimizers[asked])
     assert result.losses == pytest.approx([each[asked] for each in told])
     assert optimizers[asked].param_groups[0]["lr"] == result.lrs[-1]
     assert optimizers[1 - asked].param_groups[0]["lr"] == 0.01

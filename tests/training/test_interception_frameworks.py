@@ -38,7 +38,9 @@ def net():
 
 def first_loss(net, data, size=8):
     with torch.no_grad():
-        return nn.functional.cross_entropy(copy.deepcopy(net).train()(data.tensors[0][:size]), data.tensors[1][:size]).item()
+        return nn.functional.cross_entropy(
+            copy.deepcopy(net).train()(data.tensors[0][:size]), data.tensors[1][:size]
+        ).item()
 
 
 def check(train, net, data, *, settings=SETTINGS, num_cycle_steps=8, rel=1e-5, objects=()):
@@ -63,7 +65,12 @@ def lightning():
 
 
 def trainer_of(lightning, tmp_path, **options):
-    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
+    quiet = {
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+    }
     return lightning.Trainer(accelerator="cpu", devices=1, default_root_dir=tmp_path, **quiet, **options)
 
 
@@ -90,7 +97,7 @@ def lightning_module(lightning, net, *, is_automatic):
 
 
 @pytest.mark.parametrize("is_automatic", [True, False])
-def test_lightning(lightning, net, data, loader, tmp_path, is_automatic):
+def test_lightning(lightning, net, data, loader, tmp_path, is_automatic):  # noqa: PLR0917 - fixtures
     module = lightning_module(lightning, net, is_automatic=is_automatic)
     check(lambda: trainer_of(lightning, tmp_path, max_epochs=1).fit(module, loader), net, data)
 
@@ -100,7 +107,9 @@ def test_lightning_with_accumulation_and_clipping(lightning, net, data, loader, 
     settings = SweepSettings(start_lr=1e-5, num_steps=3, stop_when_diverged=False)
     options = {"max_epochs": 1, "accumulate_grad_batches": 2, "gradient_clip_val": 0.5}
     result = intercepted_range_test(
-        lambda: trainer_of(lightning, tmp_path, **options).fit(module, loader), settings, restoring=restored(modules=[net])
+        lambda: trainer_of(lightning, tmp_path, **options).fit(module, loader),
+        settings,
+        restoring=restored(modules=[net]),
     )
     halves = [first_loss(net, data)]
     assert len(result.losses) == 3
@@ -135,7 +144,14 @@ def test_accelerate(net, data, loader):
 def test_skorch(net, data):
     skorch = pytest.importorskip("skorch")
     classifier = skorch.NeuralNet(
-        net, nn.CrossEntropyLoss, batch_size=8, max_epochs=1, train_split=None, verbose=0, lr=0.1, iterator_train__shuffle=False
+        net,
+        nn.CrossEntropyLoss,
+        batch_size=8,
+        max_epochs=1,
+        train_split=None,
+        verbose=0,
+        lr=0.1,
+        iterator_train__shuffle=False,
     )
     classifier.initialize()
     # skorch copies the module that it is given
@@ -168,7 +184,13 @@ def test_transformers(data, tmp_path):
     config = transformers.BertConfig(vocab_size=32, num_labels=3, max_position_embeddings=8, **size)
     model = transformers.BertForSequenceClassification(config)
     rows = [{"input_ids": torch.randint(0, 32, (8,)), "labels": label} for label in data.tensors[1]]
-    options = {"report_to": "none", "disable_tqdm": True, "use_cpu": True, "save_strategy": "no", "logging_strategy": "no"}
+    options = {
+        "report_to": "none",
+        "disable_tqdm": True,
+        "use_cpu": True,
+        "save_strategy": "no",
+        "logging_strategy": "no",
+    }
     arguments = transformers.TrainingArguments(
         output_dir=str(tmp_path), per_device_train_batch_size=8, num_train_epochs=1, **options
     )

@@ -145,6 +145,26 @@ if (i + 1) % 2 == 0:
     assert validate(setup)[0] == pytest.approx(reference_validation(notebook)[0], rel=1e-6)
 
 
+def test_a_step_that_a_pass_leaves_unfinished_does_not_count(notebook):
+    told = []
+    notebook["told"] = told.append
+    body = """
+loss = criterion(model(images), labels) / 4
+loss.backward()
+told((i, loss.item()))
+if i % 4 == 3:
+    optimizer.step()
+    optimizer.zero_grad()
+"""
+    clause = "for i, (images, labels) in enumerate(train_loader)"
+    del notebook["valid_loader"]
+    history = fit_one_cycle(found(notebook, body, clause), steps=3, max_lr=0.01)
+    # six batches in a pass: the last two make no step
+    pieces = [loss for i, loss in told if i < 4]
+    sums = [sum(pieces[start : start + 4]) for start in range(0, 12, 4)]
+    assert [step.loss for step in history.steps] == pytest.approx(sums, rel=1e-5)
+
+
 def test_training_leaves_trained_weights_and_no_names(notebook):
     notebook["losses"] = []
     names, before = dict(notebook), copy.deepcopy(notebook["model"].state_dict())

@@ -275,6 +275,19 @@ def test_a_cell_that_trains_nothing(notebook, cell):
     assert_same(fingerprint(notebook), before)
 
 
+def test_what_hangs_deep_in_an_object_is_put_back(notebook):
+    run(
+        notebook, "class Node:\n    def __init__(self, inner):\n        self.inner, self.count = inner, 0\nchain = None"
+    )
+    run(notebook, "for _ in range(9):\n    chain = Node(chain)\ndel _")
+    deepest = notebook["chain"]
+    while deepest.inner is not None:
+        deepest = deepest.inner
+    notebook["last_of"] = lambda node: node if node.inner is None else notebook["last_of"](node.inner)
+    sweep(notebook, LOOP.replace("        seen", "        last_of(chain).count += 1\n        seen"))
+    assert deepest.count == 0
+
+
 def test_a_loss_that_never_went_backward_is_said(notebook):
     cell = """
 for x, y in train_loader:
