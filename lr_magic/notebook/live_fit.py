@@ -95,6 +95,8 @@ class LiveFit:
 
     def on_event(self, event: FitEvent) -> None:
         """Take what was done to the training: a line of words, a mark on the schedule, a new length."""
+        if event.kind is EventKind.BLEW_UP:
+            self.buttons.offer_roll_back()
         if event.kind is EventKind.ANNEALED and event.amount is not None:
             self._num_steps = event.step + int(event.amount)
         elif event.kind is EventKind.EXTENDED and event.amount is not None:

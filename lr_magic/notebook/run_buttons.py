@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ipywidgets import Button, HBox, Layout
 
 from lr_magic.notebook.comm_delivery import deliver_during_runs
-from lr_magic.pure.control import Pause, Resume, Stop
+from lr_magic.pure.control import Pause, Resume, RollBack, Stop
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,11 @@ class RunButtons:
         self.stop.on_click(self._on_stop)
         self.pause.on_click(self._on_pause)
         self.steering = [self._steering_button(*each) for each in steering]
-        buttons = [self.stop, self.pause, *self.steering]
+        self.roll_back = self._steering_button(
+            RollBack(), "Go back", "undo", "Take the last good weights, lower the rates"
+        )
+        self.roll_back.layout.display = "none"
+        buttons = [self.stop, self.pause, *self.steering, self.roll_back]
         for button in buttons:
             deliver_during_runs(button)
         self.widget = HBox(buttons)
@@ -44,6 +48,10 @@ class RunButtons:
         button.layout.width = "10em"
         button.on_click(lambda _: self._control.send(command))
         return button
+
+    def offer_roll_back(self) -> None:
+        """The training has blown up: offer the way back to its last good point."""
+        self.roll_back.layout.display = None
 
     def reopen(self, control: RunControl) -> None:
         """Serve another run."""

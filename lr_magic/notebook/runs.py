@@ -87,7 +87,6 @@ def run_one_cycle(
             undo.keep(training.setup)
         if resume is not None:
             replay(screen, history_before(resume))
-        on_event = getattr(screen, "on_event", None)
         with partial_result_to(finish):
             history = training.one_cycle(
                 settings, screen.on_step, screen.on_epoch, control, on_event=screen.on_event, resume=resume

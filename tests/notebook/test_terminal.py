@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 - pytest reads the annotation of a fixture
 
 import pexpect
 import pytest

@@ -1,0 +1,19 @@
+"""Runs every benchmark and writes benchmarks/RESULTS.md: ``python -m benchmarks``."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+BENCHMARKS = ("sweep_cost", "view_cost", "regret", "fine_tuning")
+
+
+def main() -> None:
+    """Each in a process of its own, so that none warms up another's caches."""
+    for name in BENCHMARKS:
+        print(f"== {name}", flush=True)
+        subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=True)
+
+
+if __name__ == "__main__":
+    main()
