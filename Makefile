@@ -16,12 +16,16 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: install
 	$(BIN)/jupyter lab demo_notebooks/quickstart.ipynb
 
-test: install
+$(VENV)/.frameworks: $(VENV)/.installed
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[frameworks]'
+	touch $@
+
+test: install $(VENV)/.frameworks
 	sh tests/browser/install_chromium.sh $(BIN)/python
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 bench: install
-	$(PIP) install --quiet --constraint constraints.txt '.[bench]'
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks
 
 lint: install
