@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 from IPython.core.error import UsageError
-from IPython.testing.globalipapp import start_ipython
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -13,11 +12,6 @@ import lr_magic
 from lr_magic.pure.fit_history import FitHistory
 from lr_magic.pure.range_test_result import RangeTestResult
 from lr_magic.pure.stop_reason import StopReason
-
-
-@pytest.fixture(scope="session")
-def global_shell():
-    return start_ipython()
 
 
 @pytest.fixture

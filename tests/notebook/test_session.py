@@ -7,17 +7,11 @@ import signal
 import pytest
 import torch
 from IPython.core.error import UsageError
-from IPython.testing.globalipapp import start_ipython
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import lr_magic
 from lr_magic.pure.stop_reason import StopReason
-
-
-@pytest.fixture(scope="session")
-def global_shell():
-    return start_ipython()
 
 
 @pytest.fixture
