@@ -162,7 +162,7 @@ def main() -> None:
 
 {machine()}; {_versions()}. Processor seconds, medians
 of {options.rounds} rounds in turns ({3 * options.rounds} for the MLP), no view, restore included.
-`python -m benchmarks.sweep_cost`.
+`python -m benchmarks.sweep_cost`. How far equal work differs on this machine shows in the row *bare loop without*.
 
 A sweep of {NUM_STEPS} steps / the bare loop:
 

@@ -66,7 +66,7 @@ class OwnStep:
         if not losses:
             raise BatchError(f"{self.name} reaches no `backward` for this batch.")
         loss = losses[0] if len(losses) == 1 else torch.stack(losses).sum()
-        return BatchOutcome(loss, {name: eval(code, scope) for name, code in self.metrics.items()})  # noqa: S307
+        return BatchOutcome(loss, {name: _metric(name, code, scope) for name, code in self.metrics.items()})
 
     def fresh(self) -> OwnStep:
         """Return the same step with nothing carried over from batches that it has seen."""
@@ -107,3 +107,14 @@ def _handed_over(given: tuple[Any, ...]) -> torch.Tensor:
 def _first(values: Iterable[Any]) -> Any:
     """Return the first value of a loop around the loop over the batches: epoch 0, phase "train"."""
     return next(iter(values))
+
+
+def _metric(name: str, code: CodeType, scope: dict[str, Any]) -> Any:
+    """Value of a metric in terms of the step's own names."""
+    try:
+        return eval(code, scope)  # noqa: S307 - the person's own expression
+    except NameError as error:
+        raise BatchError(
+            f"`--metric {name}`: your own step knows no `{error.name}`. "
+            "→ `--metric` with an expression of the names that your step assigns"
+        ) from None
