@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pytest
 import torch
 from IPython.core.error import UsageError
@@ -15,13 +17,8 @@ from lr_magic.pure.stop_reason import StopReason
 
 
 @pytest.fixture
-def shell(global_shell):
-    global_shell.reset(new_session=False)
-    lr_magic.load_ipython_extension(global_shell)
-    yield global_shell
-    lr_magic.unload_ipython_extension(global_shell)
-    global_shell.config.pop("LrMagics", None)  # %config outlives the magics
-    global_shell.reset(new_session=False)
+def shell(empty_shell):
+    return empty_shell
 
 
 @pytest.fixture
@@ -278,3 +275,10 @@ def test_compare_chooses_a_rate_and_puts_everything_back(notebook):
     assert notebook.user_ns["lr_found"].lr == result.lr
     assert all(torch.equal(before[name], value) for name, value in notebook.user_ns["model"].state_dict().items())
     assert "lr_find" in refusal(notebook, "del lr_found\n%lr_compare")
+
+
+def test_a_metric_of_ones_own_step_needs_its_names(notebook):
+    run(notebook, f"for xb, yb in train_loader:\n{textwrap.indent(FOR_BODY, '    ')}")
+    assert "accuracy" in refusal(notebook, "%fit_one_cycle 1 --max-lr 1e-2 --metric accuracy")
+    history = run(notebook, "h = %fit_one_cycle 1 --max-lr 1e-2 --metric '(model(xb).argmax(1)==yb).float().mean()'\nh")
+    assert len(history.epochs[0].metrics) == 1

@@ -10,15 +10,12 @@ from IPython.core.error import UsageError
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-import lr_magic
 from lr_magic.pure.stop_reason import StopReason
 
 
 @pytest.fixture
-def notebook(global_shell):
+def notebook(empty_shell):
     """A shell with a network of three layer groups, one optimizer, loaders and a criterion."""
-    global_shell.reset(new_session=False)
-    lr_magic.load_ipython_extension(global_shell)
     x = torch.randn(96, 4)
     data = TensorDataset(x, (x[:, 0] > 0).long())
     layers = [nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2)]
@@ -27,10 +24,8 @@ def notebook(global_shell):
     names["train_loader"] = DataLoader(data, batch_size=16, shuffle=True)
     names["valid_loader"] = DataLoader(data, batch_size=32)
     names["criterion"] = nn.CrossEntropyLoss()
-    global_shell.push({**names, "nn": nn, "torch": torch})
-    yield global_shell
-    lr_magic.unload_ipython_extension(global_shell)
-    global_shell.reset(new_session=False)
+    empty_shell.push({**names, "nn": nn, "torch": torch})
+    return empty_shell
 
 
 def run(shell, source):
