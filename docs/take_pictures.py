@@ -1,4 +1,4 @@
-"""Takes the README's pictures: runs the quickstart in a real JupyterLab and photographs it. Needs what `make test` installs.
+"""Takes the README's pictures: runs the quickstart in a real JupyterLab and photographs it.
 
 Run from the repository's root: ``.venv/bin/python -m docs.take_pictures``
 """

@@ -26,10 +26,7 @@ class BetweenCells:
     def __init__(self, shell: InteractiveShell) -> None:
         self._shell = shell
         self._is_cell_running = True
-        try:
-            self._loop = asyncio.get_running_loop()
-        except RuntimeError:
-            self._loop = None
+        self._loop = _running_loop()
         shell.events.register("pre_run_cell", self._enter_cell)
         shell.events.register("post_run_cell", self._leave_cell)
 
@@ -50,3 +47,10 @@ class BetweenCells:
 
     def _leave_cell(self, *_: Any) -> None:
         self._is_cell_running = False
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:  # a plain terminal has none while a cell runs
+        return None

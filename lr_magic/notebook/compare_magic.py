@@ -77,9 +77,16 @@ class CompareMagics(Magics):
                     live.finish(result)
                 print(result.sentence)  # noqa: T201 - the words also stay in a saved notebook
 
-            views = {} if live is None else {"on_step": live.on_step, "on_trial": live.on_trial}
             with partial_result_to(finish):
-                result = compare(setup, lrs, steps=steps, training_steps=training_steps, control=control, **views)
+                result = compare(
+                    setup,
+                    lrs,
+                    steps=steps,
+                    training_steps=training_steps,
+                    on_step=live.on_step if live else None,
+                    on_trial=live.on_trial if live else None,
+                    control=control,
+                )
         finish(result)
         return result
 
