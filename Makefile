@@ -14,7 +14,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	touch $@
 
 demo: install
-	$(BIN)/jupyter lab demo_notebooks/quickstart.ipynb
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) demo_notebooks/quickstart.ipynb
 
 $(VENV)/.frameworks: $(VENV)/.installed
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[frameworks]'

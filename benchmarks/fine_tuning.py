@@ -25,11 +25,11 @@ from torch.utils.data import DataLoader, TensorDataset
 from benchmarks.regret.ground_truth import Workbench
 from benchmarks.regret.tasks import Task, all_tasks
 from benchmarks.results_page import machine, table, write_section
-from lr_magic.pure.peak_lrs import spread
-from lr_magic.training.layer_groups import find_layer_groups
-from lr_magic.training.one_cycle import fit_one_cycle
-from lr_magic.training.range_test import range_test
+from lr_magic.pure.cycle.peak_lrs import spread
+from lr_magic.training.cycle.one_cycle import fit_one_cycle
+from lr_magic.training.layers.layer_groups import find_layer_groups
 from lr_magic.training.setup import TrainingSetup
+from lr_magic.training.sweeping.range_test import range_test
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,8 +10,8 @@ import torch
 
 from benchmarks.results_page import table
 from lr_magic import TrainingSetup
-from lr_magic.training.restore import restored
-from lr_magic.training.sweep import Sweep, SweepSettings
+from lr_magic.training.restoring.restore import restored
+from lr_magic.training.sweeping.sweep import Sweep, SweepSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,10 +12,10 @@ from benchmarks.results_page import machine, write_section
 CELL = """
 import json, time
 import ipywidgets, numpy as np
-from lr_magic.notebook.live_range_test import LiveRangeTest
-from lr_magic.notebook.live_fit import LiveFit
+from lr_magic.notebook.views.live_range_test import LiveRangeTest
+from lr_magic.notebook.views.live_fit import LiveFit
 from lr_magic.pure.control import RunControl
-from lr_magic.pure.records import StepRecord
+from lr_magic.pure.results.records import StepRecord
 from lr_magic.pure.schedules import OneCycle
 
 messages = []

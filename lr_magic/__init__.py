@@ -9,16 +9,16 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from lr_magic.pure.control import RunControl
-    from lr_magic.pure.fit_history import FitHistory
-    from lr_magic.pure.range_test_result import RangeTestResult
+    from lr_magic.pure.curve_reading.suggestion import suggest
+    from lr_magic.pure.results.fit_history import FitHistory
+    from lr_magic.pure.results.range_test_result import RangeTestResult
+    from lr_magic.pure.results.stop_reason import StopReason
     from lr_magic.pure.schedules import OneCycle
-    from lr_magic.pure.stop_reason import StopReason
-    from lr_magic.pure.suggestion import suggest
-    from lr_magic.training.freezing import freeze, unfreeze
-    from lr_magic.training.one_cycle import fit_one_cycle
-    from lr_magic.training.preview import preview_fit
-    from lr_magic.training.range_test import range_test
+    from lr_magic.training.cycle.one_cycle import fit_one_cycle
+    from lr_magic.training.cycle.preview import preview_fit
+    from lr_magic.training.layers.freezing import freeze, unfreeze
     from lr_magic.training.setup import TrainingSetup
+    from lr_magic.training.sweeping.range_test import range_test
 
 __version__ = "0.1.0"
 
@@ -39,18 +39,18 @@ __all__ = [
 
 # Public name to the module that has it: `import lr_magic` itself loads next to nothing.
 _HOMES = {
-    "FitHistory": "lr_magic.pure.fit_history",
+    "FitHistory": "lr_magic.pure.results.fit_history",
     "OneCycle": "lr_magic.pure.schedules",
-    "RangeTestResult": "lr_magic.pure.range_test_result",
+    "RangeTestResult": "lr_magic.pure.results.range_test_result",
     "RunControl": "lr_magic.pure.control",
-    "StopReason": "lr_magic.pure.stop_reason",
+    "StopReason": "lr_magic.pure.results.stop_reason",
     "TrainingSetup": "lr_magic.training.setup",
-    "fit_one_cycle": "lr_magic.training.one_cycle",
-    "freeze": "lr_magic.training.freezing",
-    "preview_fit": "lr_magic.training.preview",
-    "range_test": "lr_magic.training.range_test",
-    "suggest": "lr_magic.pure.suggestion",
-    "unfreeze": "lr_magic.training.freezing",
+    "fit_one_cycle": "lr_magic.training.cycle.one_cycle",
+    "freeze": "lr_magic.training.layers.freezing",
+    "preview_fit": "lr_magic.training.cycle.preview",
+    "range_test": "lr_magic.training.sweeping.range_test",
+    "suggest": "lr_magic.pure.curve_reading.suggestion",
+    "unfreeze": "lr_magic.training.layers.freezing",
 }
 
 

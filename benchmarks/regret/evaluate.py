@@ -8,8 +8,8 @@ import numpy as np
 from scipy.stats import wilcoxon
 
 from benchmarks.regret.suggesters import curve_of, suggesters
-from lr_magic.pure.resampling import interval_around
-from lr_magic.pure.suggestion import DEFAULT_RULE, RULES
+from lr_magic.pure.curve_reading.resampling import interval_around
+from lr_magic.pure.curve_reading.suggestion import DEFAULT_RULE, RULES
 
 if TYPE_CHECKING:
     from benchmarks.regret.store import Sweep, TaskData

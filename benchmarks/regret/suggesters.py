@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from benchmarks.regret.store import PEERS
-from lr_magic.pure.comparison_result import ComparisonResult, Trial, next_lr
-from lr_magic.pure.curve import Curve, read_points
+from lr_magic.pure.curve_reading.curve import Curve, read_points
+from lr_magic.pure.curve_reading.suggestion import RULES, check_has_answer
 from lr_magic.pure.errors import NoSuggestionError
-from lr_magic.pure.stop_reason import StopReason
-from lr_magic.pure.suggestion import RULES, check_has_answer
+from lr_magic.pure.results.comparison_result import ComparisonResult, Trial, next_lr
+from lr_magic.pure.results.stop_reason import StopReason
 
 if TYPE_CHECKING:
     from collections.abc import Callable

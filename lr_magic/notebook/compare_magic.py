@@ -9,25 +9,25 @@ from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.core.magic_arguments import argument, parse_argstring
 from IPython.display import display
 
-from lr_magic.notebook.arguments import with_setup_arguments
 from lr_magic.notebook.discovery import discover
 from lr_magic.notebook.find_training import cell_history, discovery_request
-from lr_magic.notebook.live_comparison import LiveComparison
 from lr_magic.notebook.magics import one_line_errors
 from lr_magic.notebook.runs import partial_result_to
-from lr_magic.notebook.screen_choice import is_kernel, run_control
-from lr_magic.notebook.screens import report
-from lr_magic.notebook.values import real_number, whole_number
+from lr_magic.notebook.settings.arguments import with_setup_arguments
+from lr_magic.notebook.settings.values import real_number, whole_number
+from lr_magic.notebook.views.live_comparison import LiveComparison
+from lr_magic.notebook.views.screen_choice import is_kernel, run_control
+from lr_magic.notebook.views.screens import report
 from lr_magic.pure.errors import SettingError
-from lr_magic.pure.range_test_result import RangeTestResult
-from lr_magic.training.comparison import compare
-from lr_magic.training.one_cycle import planned_steps
+from lr_magic.pure.results.range_test_result import RangeTestResult
+from lr_magic.training.cycle.one_cycle import planned_steps
+from lr_magic.training.probing.comparison import compare
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Mapping
 
-    from lr_magic.pure.comparison_result import ComparisonResult
+    from lr_magic.pure.results.comparison_result import ComparisonResult
     from lr_magic.training.setup import TrainingSetup
 
 # A trial of a quarter of the training tells best for its cost (measured, see docs/suggestion.md).

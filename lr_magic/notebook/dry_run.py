@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from IPython.display import display
 
 from lr_magic.pure.errors import SettingError
-from lr_magic.training.preview import preview_fit
+from lr_magic.training.cycle.preview import preview_fit
 
 if TYPE_CHECKING:
-    from lr_magic.notebook.cycle_settings import CycleSettings
+    from lr_magic.notebook.settings.cycle_settings import CycleSettings
     from lr_magic.notebook.trainings import Training
-    from lr_magic.pure.fit_preview import FitPreview
+    from lr_magic.pure.cycle.fit_preview import FitPreview
 
 
 def show_preview(training: Training, settings: CycleSettings) -> None:

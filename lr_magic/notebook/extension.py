@@ -8,7 +8,7 @@ from lr_magic.notebook.compare_magic import CompareMagics
 from lr_magic.notebook.completion import completer_for
 from lr_magic.notebook.layer_magics import LayerMagics
 from lr_magic.notebook.magics import LrMagics
-from lr_magic.notebook.screen_choice import is_kernel
+from lr_magic.notebook.views.screen_choice import is_kernel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

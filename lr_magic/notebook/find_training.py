@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from lr_magic.notebook.body import cell_source, setup_from_body, split_line
 from lr_magic.notebook.discovery import DiscoveryRequest, discover
+from lr_magic.notebook.settings.values import real_number, whole_number
 from lr_magic.notebook.shadow import whole_cell
 from lr_magic.notebook.trainings import CellTraining, FoundTraining, refuse_epochs
-from lr_magic.notebook.values import real_number, whole_number
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from lr_magic.pure.fit_history import FitHistory
+from lr_magic.pure.results.fit_history import FitHistory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from lr_magic.notebook.trainings import Training
-    from lr_magic.pure.finding import Finding
+    from lr_magic.pure.results.finding import Finding
 
 
 def first_stage_lr(training: Training, namespace: Mapping[str, Any]) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lr_magic.pure.errors import SettingError
-from lr_magic.training.training_state import TrainingState, fits_in_memory
+from lr_magic.training.resuming.training_state import TrainingState, fits_in_memory
 
 if TYPE_CHECKING:
     from lr_magic.training.setup import TrainingSetup

@@ -14,10 +14,10 @@ from lr_magic.notebook.discovery.request import DiscoveryRequest
 from lr_magic.notebook.discovery.wiring import wire
 from lr_magic.notebook.find_training import cell_history
 from lr_magic.notebook.fit_undo import UndoSlot
-from lr_magic.notebook.layer_table_view import layer_table
 from lr_magic.notebook.magics import one_line_errors
-from lr_magic.notebook.values import evaluate
-from lr_magic.training.freezing import FreezeOutcome, freeze, unfreeze
+from lr_magic.notebook.settings.values import evaluate
+from lr_magic.notebook.views.layer_table_view import layer_table
+from lr_magic.training.layers.freezing import FreezeOutcome, freeze, unfreeze
 
 if TYPE_CHECKING:
     from argparse import Namespace

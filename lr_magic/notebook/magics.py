@@ -10,16 +10,16 @@ from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 from traitlets import Float, Int
 
-from lr_magic.notebook.arguments import cycle_arguments, parse, sweep_arguments
 from lr_magic.notebook.between_cells import BetweenCells
-from lr_magic.notebook.cycle_settings import cycle_settings, resumed_settings
 from lr_magic.notebook.dry_run import show_preview
 from lr_magic.notebook.find_training import TypedMagic, find_training
 from lr_magic.notebook.fit_undo import UndoSlot
 from lr_magic.notebook.runs import run_one_cycle, run_range_test
-from lr_magic.notebook.session_settings import history_before, session_settings, training_to_resume
-from lr_magic.notebook.shown_results import ShownResults
-from lr_magic.notebook.sweep_settings import sweep_settings
+from lr_magic.notebook.settings.arguments import cycle_arguments, parse, sweep_arguments
+from lr_magic.notebook.settings.cycle_settings import cycle_settings, resumed_settings
+from lr_magic.notebook.settings.session_settings import history_before, session_settings, training_to_resume
+from lr_magic.notebook.settings.sweep_settings import sweep_settings
+from lr_magic.notebook.views.shown_results import ShownResults
 from lr_magic.notebook.zoom import Zoom
 from lr_magic.pure.errors import LrMagicError
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from IPython.core.interactiveshell import InteractiveShell
 
-    from lr_magic.pure.fit_history import FitHistory
-    from lr_magic.pure.range_test_result import RangeTestResult
+    from lr_magic.pure.results.fit_history import FitHistory
+    from lr_magic.pure.results.range_test_result import RangeTestResult
 
 
 @magics_class

@@ -6,25 +6,25 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from lr_magic.notebook.first_stage import first_stage_lr
-from lr_magic.notebook.screen_choice import fit_screen, range_test_screen, run_control
-from lr_magic.notebook.screens import NotebookRangeTest
-from lr_magic.notebook.session_settings import history_before
-from lr_magic.pure.range_test_result import PLANNED_EPOCHS
+from lr_magic.notebook.settings.session_settings import history_before
+from lr_magic.notebook.views.screen_choice import fit_screen, range_test_screen, run_control
+from lr_magic.notebook.views.screens import NotebookRangeTest
+from lr_magic.pure.results.range_test_result import PLANNED_EPOCHS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from IPython.core.interactiveshell import InteractiveShell
 
-    from lr_magic.notebook.cycle_settings import CycleSettings
     from lr_magic.notebook.fit_undo import UndoSlot
-    from lr_magic.notebook.live_range_test import LiveRangeTest
-    from lr_magic.notebook.screens import FitScreen
+    from lr_magic.notebook.settings.cycle_settings import CycleSettings
     from lr_magic.notebook.trainings import Training
+    from lr_magic.notebook.views.live_range_test import LiveRangeTest
+    from lr_magic.notebook.views.screens import FitScreen
     from lr_magic.notebook.zoom import Zoom
-    from lr_magic.pure.fit_history import FitHistory
-    from lr_magic.pure.range_test_result import RangeTestResult
-    from lr_magic.training.sweep import SweepSettings
+    from lr_magic.pure.results.fit_history import FitHistory
+    from lr_magic.pure.results.range_test_result import RangeTestResult
+    from lr_magic.training.sweeping.sweep import SweepSettings
 
 
 def run_range_test(

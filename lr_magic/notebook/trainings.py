@@ -5,28 +5,28 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from lr_magic.notebook.session_settings import SessionSettings
+from lr_magic.notebook.settings.session_settings import SessionSettings
+from lr_magic.pure.cycle.peak_lrs import peak_lrs
 from lr_magic.pure.errors import DiscoveryError, SettingError
-from lr_magic.pure.peak_lrs import peak_lrs
-from lr_magic.training.group_peaks import GroupPeaks
-from lr_magic.training.one_cycle import fit_one_cycle, planned_steps
+from lr_magic.training.cycle.one_cycle import fit_one_cycle, planned_steps
+from lr_magic.training.layers.group_peaks import GroupPeaks
 from lr_magic.training.param_groups import get_momentum
-from lr_magic.training.range_test import range_test
+from lr_magic.training.sweeping.range_test import range_test
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from lr_magic.notebook.cycle_settings import CycleSettings
     from lr_magic.notebook.discovery import Discovered
+    from lr_magic.notebook.settings.cycle_settings import CycleSettings
     from lr_magic.notebook.shadow import WholeCell
     from lr_magic.pure.control import RunControl
-    from lr_magic.pure.finding import Finding
-    from lr_magic.pure.fit_event import FitEvent
-    from lr_magic.pure.fit_history import FitHistory
-    from lr_magic.pure.range_test_result import RangeTestResult
-    from lr_magic.pure.records import EpochRecord, StepRecord
+    from lr_magic.pure.results.finding import Finding
+    from lr_magic.pure.results.fit_event import FitEvent
+    from lr_magic.pure.results.fit_history import FitHistory
+    from lr_magic.pure.results.range_test_result import RangeTestResult
+    from lr_magic.pure.results.records import EpochRecord, StepRecord
     from lr_magic.training.setup import TrainingSetup
-    from lr_magic.training.sweep import SweepSettings
+    from lr_magic.training.sweeping.sweep import SweepSettings
 
 
 class Training(Protocol):

@@ -6,16 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lr_magic.pure.control import RunControl
-from lr_magic.pure.lr_text import lr_text
+from lr_magic.pure.picture.lr_text import lr_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from lr_magic.notebook.between_cells import BetweenCells
-    from lr_magic.notebook.live_range_test import LiveRangeTest
     from lr_magic.notebook.trainings import Training
-    from lr_magic.pure.range_test_result import RangeTestResult
-    from lr_magic.training.sweep import SweepSettings
+    from lr_magic.notebook.views.live_range_test import LiveRangeTest
+    from lr_magic.pure.results.range_test_result import RangeTestResult
+    from lr_magic.training.sweeping.sweep import SweepSettings
 
 
 class Zoom:

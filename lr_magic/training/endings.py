@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from lr_magic.pure.stop_reason import StopReason
+from lr_magic.pure.results.stop_reason import StopReason
 
 
 def reason_of(error: BaseException) -> StopReason:

@@ -84,7 +84,7 @@ class TrainingSetup:
     clip_norm: float | None = None
     amp: str | None = None
     scaler: torch.amp.GradScaler | None = None
-    train_batch: Callable[[Any, Update], BatchOutcome] | None = None
+    train_batch: Callable[[Any, Update], BatchOutcome | None] | None = None
     owns_step: bool = False
 
     def __post_init__(self) -> None:

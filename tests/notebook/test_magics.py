@@ -11,9 +11,9 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import lr_magic
-from lr_magic.pure.fit_history import FitHistory
-from lr_magic.pure.range_test_result import RangeTestResult
-from lr_magic.pure.stop_reason import StopReason
+from lr_magic.pure.results.fit_history import FitHistory
+from lr_magic.pure.results.range_test_result import RangeTestResult
+from lr_magic.pure.results.stop_reason import StopReason
 
 
 @pytest.fixture

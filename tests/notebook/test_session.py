@@ -10,7 +10,7 @@ from IPython.core.error import UsageError
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from lr_magic.pure.stop_reason import StopReason
+from lr_magic.pure.results.stop_reason import StopReason
 
 
 @pytest.fixture

@@ -6,16 +6,16 @@ import ipywidgets
 import numpy as np
 import pytest
 
-from lr_magic.notebook.live_fit import LiveFit
-from lr_magic.notebook.live_range_test import LiveRangeTest
-from lr_magic.notebook.redraw_clock import RedrawClock
+from lr_magic.notebook.views.live_fit import LiveFit
+from lr_magic.notebook.views.live_range_test import LiveRangeTest
+from lr_magic.notebook.views.redraw_clock import RedrawClock
 from lr_magic.pure.control import Anneal, Extend, LowerPeak, Pause, Resume, RunControl, Stop
-from lr_magic.pure.fit_event import EventKind, FitEvent
-from lr_magic.pure.fit_history import FitHistory
-from lr_magic.pure.range_test_result import RangeTestResult
-from lr_magic.pure.records import EpochRecord, StepRecord
+from lr_magic.pure.results.fit_event import EventKind, FitEvent
+from lr_magic.pure.results.fit_history import FitHistory
+from lr_magic.pure.results.range_test_result import RangeTestResult
+from lr_magic.pure.results.records import EpochRecord, StepRecord
+from lr_magic.pure.results.stop_reason import StopReason
 from lr_magic.pure.schedules import OneCycle
-from lr_magic.pure.stop_reason import StopReason
 
 LRS = np.geomspace(1e-7, 10, 100)
 LOSSES = np.where(LRS < 0.5, 2.3 - 2 / (1 + (1e-2 / LRS)), 40.0)
@@ -58,7 +58,7 @@ def test_the_curve_in_the_end_is_the_whole_curve(live, result):
 
 def test_redraws_are_limited_by_time_not_by_steps(live, monkeypatch):
     now = [0.0]
-    monkeypatch.setattr("lr_magic.notebook.redraw_clock.perf_counter", lambda: now[0])
+    monkeypatch.setattr("lr_magic.notebook.views.redraw_clock.perf_counter", lambda: now[0])
     live._redraws = RedrawClock(interval_s=0.07)
     redraws = []
     monkeypatch.setattr(live, "_redraw", lambda: redraws.append(now[0]))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lr_magic.pure.adaptive_sweep import AdaptiveSweep, Move
+from lr_magic.pure.curve_reading.adaptive_sweep import AdaptiveSweep, Move
 from lr_magic.pure.errors import SettingError
 
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from lr_magic.pure.blow_up import BlowUpWatch
-from lr_magic.pure.stop_reason import StopReason
+from lr_magic.pure.cycle.blow_up import BlowUpWatch
+from lr_magic.pure.results.stop_reason import StopReason
 
 
 def reports(losses, watch=None):

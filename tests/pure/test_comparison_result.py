@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from lr_magic.pure.comparison_result import ComparisonResult, Trial, lowest_of_parabola, next_lr
-from lr_magic.pure.stop_reason import StopReason
+from lr_magic.pure.results.comparison_result import ComparisonResult, Trial, lowest_of_parabola, next_lr
+from lr_magic.pure.results.stop_reason import StopReason
 
 
 def trial(lr: float, final_loss: float) -> Trial:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lr_magic.pure.divergence import DivergenceRule
+from lr_magic.pure.curve_reading.divergence import DivergenceRule
 from lr_magic.pure.errors import SettingError
-from lr_magic.pure.stop_reason import StopReason
+from lr_magic.pure.results.stop_reason import StopReason
 
 
 def ended(losses, factor=4.0):

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lr_magic.pure.cycle.peak_lrs import peak_lrs, spread
 from lr_magic.pure.errors import SettingError
-from lr_magic.pure.peak_lrs import peak_lrs, spread
 
 
 def test_equal_ratios_as_in_fastai():

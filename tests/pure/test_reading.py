@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from lr_magic.pure.curve_reading.reading import Situation, read_curve
+from lr_magic.pure.curve_reading.suggestion import suggest
 from lr_magic.pure.errors import NoSuggestionError, SettingError
-from lr_magic.pure.reading import Situation, read_curve
-from lr_magic.pure.stop_reason import StopReason
-from lr_magic.pure.suggestion import suggest
+from lr_magic.pure.results.stop_reason import StopReason
 
 # Real sweeps of small models, each labelled by eye with its situation.
 SWEEPS = json.loads((Path(__file__).parents[1] / "data" / "labelled_sweeps.json").read_text())

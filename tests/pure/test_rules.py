@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lr_magic.pure.curve import read_points
-from lr_magic.pure.rules import minimum, steepest, valley_index
+from lr_magic.pure.curve_reading.curve import read_points
+from lr_magic.pure.curve_reading.rules import minimum, steepest, valley_index
 
 ANSWERS = json.loads((Path(__file__).parents[1] / "data" / "peer_answers.json").read_text())
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lr_magic.pure.smoothing import smooth
+from lr_magic.pure.curve_reading.smoothing import smooth
 
 finite_losses = arrays(np.float64, st.integers(1, 120), elements=st.floats(-100, 100))
 

@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lr_magic.pure.cycle.steered_cycle import SteeredCycle, cooling_steps
 from lr_magic.pure.errors import SettingError
-from lr_magic.pure.fit_event import EventKind, FitEvent
+from lr_magic.pure.results.fit_event import EventKind, FitEvent
 from lr_magic.pure.schedules import OneCycle
-from lr_magic.pure.steered_cycle import SteeredCycle, cooling_steps
 
 CYCLE = OneCycle(max_lr=0.1, total_steps=100)
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lr_magic.pure.curve_reading.suggestion import DEFAULT_RULE, RULES, suggest, suggest_all
 from lr_magic.pure.errors import NoSuggestionError, SettingError
-from lr_magic.pure.suggestion import DEFAULT_RULE, RULES, suggest, suggest_all
 
 
 def sweep(num_steps: int = 100, start: float = 1e-7, end: float = 10.0, noise: float = 0.05, seed: int = 0):

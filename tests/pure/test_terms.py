@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lr_magic.pure.reading import read_curve
-from lr_magic.pure.suggestion import suggest
-from lr_magic.pure.terms import EXPLANATIONS, terms_in
+from lr_magic.pure.curve_reading.reading import read_curve
+from lr_magic.pure.curve_reading.suggestion import suggest
+from lr_magic.pure.curve_reading.terms import EXPLANATIONS, terms_in
 
 
 def test_each_term_is_marked_once_where_it_first_appears():

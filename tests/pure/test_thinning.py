@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lr_magic.pure.thinning import ThinnedCurve
+from lr_magic.pure.picture.thinning import ThinnedCurve
 
 values = st.lists(st.floats(-1e6, 1e6) | st.just(float("nan")), min_size=1, max_size=300)
 

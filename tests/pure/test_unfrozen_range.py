@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from lr_magic.pure.cycle.unfrozen_range import unfrozen_range
 from lr_magic.pure.errors import SettingError
-from lr_magic.pure.unfrozen_range import unfrozen_range
 
 
 def test_the_high_end_is_a_tenth_of_the_first_stage_and_the_low_end_a_hundredth_of_that():

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lr_magic.pure.y_limits import SettlingLimits, y_limits
+from lr_magic.pure.picture.y_limits import SettlingLimits, y_limits
 
 
 def test_the_blow_up_does_not_squash_the_fall():

@@ -6,7 +6,7 @@ import signal
 from dataclasses import replace
 
 from lr_magic.pure.control import RunControl, Stop
-from lr_magic.pure.stop_reason import StopReason
+from lr_magic.pure.results.stop_reason import StopReason
 
 AT_STEP = 5
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils.data import DataLoader
 
-from lr_magic.training.one_cycle import fit_one_cycle
-from lr_magic.training.range_test import range_test
+from lr_magic.training.cycle.one_cycle import fit_one_cycle
 from lr_magic.training.setup import TrainingSetup
+from lr_magic.training.sweeping.range_test import range_test
 
 from . import endings
 from .fingerprint import fingerprint, trained

@@ -7,14 +7,14 @@ import warnings
 import pytest
 import torch
 
-from lr_magic.training import attached_schedulers, restore, tensor_state
-from lr_magic.training.copy_place import CopyPlace
-from lr_magic.training.frozen_guard import FrozenGuard
-from lr_magic.training.kept_states import ArrayState, ClassState, DictState, EmptyStates, ListState
-from lr_magic.training.loader_state import LoaderState
-from lr_magic.training.random_state import GeneratorState, GlobalRandomState, RandomSource
-from lr_magic.training.range_test import range_test
-from lr_magic.training.tensor_state import TensorState
+from lr_magic.training.restoring import attached_schedulers, restore, tensor_state
+from lr_magic.training.restoring.copy_place import CopyPlace
+from lr_magic.training.restoring.frozen_guard import FrozenGuard
+from lr_magic.training.restoring.kept_states import ArrayState, ClassState, DictState, EmptyStates, ListState
+from lr_magic.training.restoring.loader_state import LoaderState
+from lr_magic.training.restoring.random_state import GeneratorState, GlobalRandomState, RandomSource
+from lr_magic.training.restoring.tensor_state import TensorState
+from lr_magic.training.sweeping.range_test import range_test
 
 from . import kinds
 from .fingerprint import fingerprint

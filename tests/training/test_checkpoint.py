@@ -11,13 +11,13 @@ import pytest
 import torch
 
 from lr_magic.pure.errors import SettingError
-from lr_magic.training.checkpoint import read_checkpoint, refuse_bad_place, write_checkpoint
+from lr_magic.training.resuming.checkpoint import read_checkpoint, refuse_bad_place, write_checkpoint
 
 # Forks a writer for each number it reads; a writer writes checkpoints of growing number without end, and says when it
 # begins one and when one is whole on the disk. One interpreter for all: importing torch a hundred times takes minutes.
 _SERVER = """
 import os, sys, torch
-from lr_magic.training.checkpoint import write_checkpoint
+from lr_magic.training.resuming.checkpoint import write_checkpoint
 
 def write_for_ever(path, number):
     while True:

@@ -8,9 +8,9 @@ from torch.utils.data import DataLoader
 
 from lr_magic.pure.control import RunControl, Stop
 from lr_magic.pure.errors import SettingError
-from lr_magic.pure.stop_reason import StopReason
-from lr_magic.training.comparison import compare
-from lr_magic.training.one_cycle import fit_one_cycle
+from lr_magic.pure.results.stop_reason import StopReason
+from lr_magic.training.cycle.one_cycle import fit_one_cycle
+from lr_magic.training.probing.comparison import compare
 from lr_magic.training.validation import validate
 
 from .fingerprint import fingerprint

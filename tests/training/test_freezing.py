@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from lr_magic.pure.errors import SettingError
-from lr_magic.training.freezing import freeze, unfreeze
-from lr_magic.training.frozen_norms import batch_norms, is_held
-from lr_magic.training.group_layout import GroupLayout, group_by_layers, layer_numbers
-from lr_magic.training.layer_groups import find_layer_groups
+from lr_magic.training.layers.freezing import freeze, unfreeze
+from lr_magic.training.layers.frozen_norms import batch_norms, is_held
+from lr_magic.training.layers.group_layout import GroupLayout, group_by_layers, layer_numbers
+from lr_magic.training.layers.layer_groups import find_layer_groups
 
 from .fingerprint import bytes_of, plain
 from .layered_models import Stages

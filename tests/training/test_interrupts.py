@@ -5,10 +5,10 @@ import threading
 
 import pytest
 
+from lr_magic.training.cycle.one_cycle import fit_one_cycle
 from lr_magic.training.interrupts import InterruptGate
-from lr_magic.training.one_cycle import fit_one_cycle
-from lr_magic.training.range_test import range_test
-from lr_magic.training.restore import Restored, restored
+from lr_magic.training.restoring.restore import Restored, restored
+from lr_magic.training.sweeping.range_test import range_test
 
 from .endings import interrupt
 from .fingerprint import bytes_of, fingerprint, plain

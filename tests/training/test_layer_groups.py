@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from lr_magic.pure.errors import SettingError
-from lr_magic.training.layer_groups import find_layer_groups
+from lr_magic.training.layers.layer_groups import find_layer_groups
 
 from .layered_models import FeaturesAndClassifier, LanguageModel, Recurrent, Stages, VisionTransformer
 

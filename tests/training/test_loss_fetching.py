@@ -3,10 +3,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lr_magic.pure.stop_reason import StopReason
-from lr_magic.training import loss_fetching, sweep
+from lr_magic.pure.results.stop_reason import StopReason
+from lr_magic.training import loss_fetching
 from lr_magic.training.loss_fetching import ImmediateFetcher, LateFetcher, fetcher_for
-from lr_magic.training.range_test import range_test
+from lr_magic.training.sweeping import sweep
+from lr_magic.training.sweeping.range_test import range_test
 
 from .endings import with_losses
 from .small_setups import small_setup

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from lr_magic.pure.stop_reason import StopReason
-from lr_magic.training.one_cycle import fit_one_cycle
-from lr_magic.training.range_test import range_test
+from lr_magic.pure.results.stop_reason import StopReason
+from lr_magic.training.cycle.one_cycle import fit_one_cycle
+from lr_magic.training.sweeping.range_test import range_test
 
 from . import endings
 from .fingerprint import fingerprint, trained

@@ -8,8 +8,8 @@ from torch.utils.data import DataLoader
 
 from lr_magic.pure.control import RunControl, Stop
 from lr_magic.pure.errors import BatchError, SettingError
-from lr_magic.pure.stop_reason import StopReason
-from lr_magic.training.one_cycle import fit_one_cycle
+from lr_magic.pure.results.stop_reason import StopReason
+from lr_magic.training.cycle.one_cycle import fit_one_cycle
 
 from . import endings, kinds
 from .fingerprint import fingerprint

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from lr_magic.pure.errors import BatchError, SettingError
-from lr_magic.pure.stop_reason import StopReason
-from lr_magic.training.range_test import range_test
+from lr_magic.pure.results.stop_reason import StopReason
+from lr_magic.training.sweeping.range_test import range_test
 
 from .fingerprint import fingerprint
 from .small_setups import small_setup

@@ -11,10 +11,10 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from lr_magic.training import copy_place, tensor_state
 from lr_magic.training.batches import BatchSource
-from lr_magic.training.range_test import range_test
-from lr_magic.training.restore import restored
+from lr_magic.training.restoring import copy_place, tensor_state
+from lr_magic.training.restoring.restore import restored
+from lr_magic.training.sweeping.range_test import range_test
 
 from . import kinds
 from .fingerprint import bytes_of, fingerprint

@@ -12,10 +12,10 @@ from torch.utils.data import DataLoader
 
 from lr_magic.pure.control import Anneal, Extend, LowerPeak, RunControl, Stop
 from lr_magic.pure.errors import SettingError
-from lr_magic.pure.fit_event import EventKind
-from lr_magic.pure.fit_history import FitHistory
-from lr_magic.pure.stop_reason import StopReason
-from lr_magic.training.one_cycle import fit_one_cycle
+from lr_magic.pure.results.fit_event import EventKind
+from lr_magic.pure.results.fit_history import FitHistory
+from lr_magic.pure.results.stop_reason import StopReason
+from lr_magic.training.cycle.one_cycle import fit_one_cycle
 
 from .fingerprint import bytes_of, plain
 from .small_setups import accuracy, small_data, small_setup
@@ -191,7 +191,7 @@ _KILLED = """
 import sys, torch
 sys.path.insert(0, {root!r})
 from tests.training.test_resume import fresh_setup
-from lr_magic.training.one_cycle import fit_one_cycle
+from lr_magic.training.cycle.one_cycle import fit_one_cycle
 
 def report(record):
     print(record.epoch, flush=True)

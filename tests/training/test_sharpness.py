@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from lr_magic.pure.errors import SettingError
-from lr_magic.training.lanczos import largest_eigenvalue
+from lr_magic.training.probing.lanczos import largest_eigenvalue
+from lr_magic.training.probing.sharpness import measure_sharpness, stability_limit
 from lr_magic.training.setup import TrainingSetup
-from lr_magic.training.sharpness import measure_sharpness, stability_limit
 
 from .fingerprint import fingerprint
 from .small_setups import small_setup

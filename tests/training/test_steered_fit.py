@@ -8,15 +8,15 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from lr_magic.pure.control import Anneal, Extend, LowerPeak, Pause, Resume, RollBack, RunControl
+from lr_magic.pure.cycle.steered_cycle import SteeredCycle
 from lr_magic.pure.errors import SettingError
-from lr_magic.pure.fit_event import EventKind
+from lr_magic.pure.results.fit_event import EventKind
+from lr_magic.pure.results.stop_reason import StopReason
 from lr_magic.pure.schedules import OneCycle
-from lr_magic.pure.steered_cycle import SteeredCycle
-from lr_magic.pure.stop_reason import StopReason
-from lr_magic.training.blow_up_guard import LastGood
-from lr_magic.training.freezing import freeze, unfreeze
-from lr_magic.training.one_cycle import fit_one_cycle
-from lr_magic.training.training_state import TrainingState
+from lr_magic.training.cycle.blow_up_guard import LastGood
+from lr_magic.training.cycle.one_cycle import fit_one_cycle
+from lr_magic.training.layers.freezing import freeze, unfreeze
+from lr_magic.training.resuming.training_state import TrainingState
 
 from .fingerprint import bytes_of, fingerprint, plain
 from .small_setups import small_data, small_model, small_setup
@@ -101,8 +101,8 @@ class Trap(nn.Module):
 @pytest.fixture
 def eager_copies(monkeypatch):
     """Keep the state as often as steps allow, whatever the clock says."""
-    monkeypatch.setattr("lr_magic.training.blow_up_guard._LEAST_SECONDS", 0.0)
-    monkeypatch.setattr("lr_magic.training.blow_up_guard._COPY_SHARE", float("inf"))
+    monkeypatch.setattr("lr_magic.training.cycle.blow_up_guard._LEAST_SECONDS", 0.0)
+    monkeypatch.setattr("lr_magic.training.cycle.blow_up_guard._COPY_SHARE", float("inf"))
 
 
 @pytest.mark.parametrize("kind", ["spike", "nan"])

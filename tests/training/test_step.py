@@ -8,10 +8,10 @@ from torch import nn
 
 from lr_magic.pure.errors import BatchError, SettingError
 from lr_magic.training.batches import BatchSource, EndOfBatches
-from lr_magic.training.one_cycle import fit_one_cycle
-from lr_magic.training.range_test import range_test
+from lr_magic.training.cycle.one_cycle import fit_one_cycle
 from lr_magic.training.setup import BatchOutcome, TrainingSetup
 from lr_magic.training.step import StepRunner
+from lr_magic.training.sweeping.range_test import range_test
 
 from .fingerprint import bytes_of
 from .small_setups import small_data, small_setup

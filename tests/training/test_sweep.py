@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from lr_magic.pure.control import Pause, Resume, RunControl, Stop
+from lr_magic.pure.results.stop_reason import StopReason
 from lr_magic.pure.schedules import sweep_lrs
-from lr_magic.pure.stop_reason import StopReason
-from lr_magic.training.range_test import range_test
 from lr_magic.training.steering import Steering
-from lr_magic.training.sweep import Sweep
-from lr_magic.training.sweep_plan import SweepSettings, TimePlan
+from lr_magic.training.sweeping.range_test import range_test
+from lr_magic.training.sweeping.sweep import Sweep
+from lr_magic.training.sweeping.sweep_plan import SweepSettings, TimePlan
 
 from .small_setups import small_model, small_setup
 

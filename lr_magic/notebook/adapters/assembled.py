@@ -13,9 +13,9 @@ from lr_magic.notebook.discovery.request import Discovered
 from lr_magic.notebook.discovery.trial_batches import draw_trial_batches
 from lr_magic.notebook.discovery.validation_trial import why_no_validation
 from lr_magic.pure.errors import DiscoveryError
-from lr_magic.pure.finding import Finding
+from lr_magic.pure.results.finding import Finding
 from lr_magic.training.batches import move
-from lr_magic.training.restore import restored
+from lr_magic.training.restoring.restore import restored
 from lr_magic.training.setup import TrainingSetup
 
 if TYPE_CHECKING:

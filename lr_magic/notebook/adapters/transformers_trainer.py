@@ -11,7 +11,7 @@ from lr_magic.notebook.discovery.candidates import Candidate
 from lr_magic.notebook.discovery.loaders import asked_loader
 from lr_magic.notebook.discovery.unwrapping import base_loader, base_optimizer
 from lr_magic.pure.errors import DiscoveryError
-from lr_magic.training.random_state import GlobalRandomState
+from lr_magic.training.restoring.random_state import GlobalRandomState
 from lr_magic.training.setup import BatchOutcome
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from lr_magic.notebook.body.touched import CONTAINERS
-from lr_magic.training.copy_place import CopyPlace
-from lr_magic.training.object_state import ObjectWalk
-from lr_magic.training.tensor_state import TensorState
+from lr_magic.training.restoring.copy_place import CopyPlace
+from lr_magic.training.restoring.object_state import ObjectWalk
+from lr_magic.training.restoring.tensor_state import TensorState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

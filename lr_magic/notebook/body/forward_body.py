@@ -12,8 +12,8 @@ from lr_magic.notebook.body.loss_check import checked_loss
 from lr_magic.notebook.body.quiet import Quiet
 from lr_magic.notebook.body.scalars import followed_scalars
 from lr_magic.pure.errors import DiscoveryError
-from lr_magic.training.interception_backward import BackwardIntercepted
-from lr_magic.training.interception_methods import MethodsReplaced, gradients_aside, nothing
+from lr_magic.training.intercepting.interception_backward import BackwardIntercepted
+from lr_magic.training.intercepting.interception_methods import MethodsReplaced, gradients_aside, nothing
 from lr_magic.training.setup import BatchOutcome
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from lr_magic.notebook.body.body_run import BodyRun
     from lr_magic.notebook.body.training_body import TrainingBody
-    from lr_magic.training.interception_backward import BackwardCall
+    from lr_magic.training.intercepting.interception_backward import BackwardCall
 
 
 class ForwardBody:

@@ -28,7 +28,7 @@ from lr_magic.notebook.discovery.device import device_of
 from lr_magic.notebook.discovery.loaders import valid_loader
 from lr_magic.notebook.discovery.request import Discovered, DiscoveryRequest
 from lr_magic.pure.errors import SettingError
-from lr_magic.training.interception_update import UpdateCalls
+from lr_magic.training.intercepting.interception_update import UpdateCalls
 from lr_magic.training.setup import TrainingSetup
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _setup(
         accumulate=request.accumulate,
         clip_norm=request.clip_norm,
         amp=request.amp,
-        train_batch=training,  # type: ignore[arg-type]  # None: a batch passed over
+        train_batch=training,
         owns_step=steps_conditionally(read.statements, namespace),
     )
 

@@ -10,12 +10,12 @@ import torch
 from lr_magic.notebook.body.loss_check import checked_loss
 from lr_magic.notebook.body.quiet import Quiet
 from lr_magic.notebook.body.scalars import followed_scalars
-from lr_magic.training.interception_methods import MethodsReplaced, nothing
+from lr_magic.training.intercepting.interception_methods import MethodsReplaced, nothing
 from lr_magic.training.setup import BatchOutcome
 
 if TYPE_CHECKING:
     from lr_magic.notebook.body.body_run import BodyRun
-    from lr_magic.training.interception_update import UpdateCalls
+    from lr_magic.training.intercepting.interception_update import UpdateCalls
     from lr_magic.training.step import Update
 
 

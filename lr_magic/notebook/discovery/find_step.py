@@ -25,7 +25,7 @@ from lr_magic.notebook.discovery.trial_batches import draw_trial_batches, refuse
 from lr_magic.notebook.discovery.validation_trial import why_no_validation
 from lr_magic.pure.errors import DiscoveryError
 from lr_magic.training.batches import move
-from lr_magic.training.restore import restored
+from lr_magic.training.restoring.restore import restored
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

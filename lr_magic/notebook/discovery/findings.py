@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lr_magic.notebook.discovery.describe import describe_loader, describe_model, describe_optimizer
-from lr_magic.pure.finding import Finding
+from lr_magic.pure.results.finding import Finding
 
 if TYPE_CHECKING:
     from lr_magic.notebook.discovery.candidates import Candidates

@@ -10,7 +10,7 @@ from torch import nn
 
 from lr_magic.notebook.discovery.attempts import Failure, attempt
 from lr_magic.notebook.discovery.batch_items import reach
-from lr_magic.training.random_state import GlobalRandomState
+from lr_magic.training.restoring.random_state import GlobalRandomState
 
 if TYPE_CHECKING:
     from lr_magic.notebook.discovery.input_reading import InputReading

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from lr_magic.pure.finding import Finding
+    from lr_magic.pure.results.finding import Finding
 
 GUESS_MARK = "?"
 _MAX_NAME = 32
@@ -16,7 +16,7 @@ _MAX_NAME = 32
 def report_lines(findings: Sequence[Finding]) -> list[str]:
     """Render findings, one per line; a line that was assumed begins with `GUESS_MARK`.
 
-    >>> from lr_magic.pure.finding import Finding
+    >>> from lr_magic.pure.results.finding import Finding
     >>> for line in report_lines([Finding("model", "net", "MLP, 42 params"), Finding("step", "", "net(x)", True)]):
     ...     print(line)
       model  net  MLP, 42 params

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from lr_magic.notebook.discovery.own_step.own_step import OwnStep
-from lr_magic.training.random_state import GlobalRandomState
+from lr_magic.training.restoring.random_state import GlobalRandomState
 
 if TYPE_CHECKING:
     from lr_magic.notebook.discovery.found_step import FoundStep

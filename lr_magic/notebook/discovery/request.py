@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lr_magic.pure.finding import Finding
+    from lr_magic.pure.results.finding import Finding
     from lr_magic.training.setup import TrainingSetup
 
 

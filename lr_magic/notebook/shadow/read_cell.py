@@ -13,7 +13,7 @@ from lr_magic.notebook.discovery.request import DiscoveryRequest
 from lr_magic.notebook.shadow.cell_code import compile_cell, parse_cell_body
 from lr_magic.notebook.shadow.whole_cell import WholeCell
 from lr_magic.pure.errors import DiscoveryError
-from lr_magic.pure.finding import Finding
+from lr_magic.pure.results.finding import Finding
 
 if TYPE_CHECKING:
     import ast

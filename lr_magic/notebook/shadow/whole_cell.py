@@ -19,9 +19,9 @@ from lr_magic.notebook.shadow.files import files_kept_back
 from lr_magic.notebook.shadow.names import names_put_back
 from lr_magic.notebook.shadow.planned_steps import planned_steps
 from lr_magic.pure.errors import DiscoveryError
-from lr_magic.training.interception_one_cycle import intercepted_one_cycle
-from lr_magic.training.interception_range_test import intercepted_range_test
-from lr_magic.training.restore import restored
+from lr_magic.training.intercepting.interception_one_cycle import intercepted_one_cycle
+from lr_magic.training.intercepting.interception_range_test import intercepted_range_test
+from lr_magic.training.restoring.restore import restored
 
 if TYPE_CHECKING:
     import ast
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
     from lr_magic.notebook.discovery.request import DiscoveryRequest
     from lr_magic.pure.control import RunControl
-    from lr_magic.pure.finding import Finding
-    from lr_magic.pure.fit_history import FitHistory
-    from lr_magic.pure.range_test_result import RangeTestResult
-    from lr_magic.pure.records import StepRecord
-    from lr_magic.training.restore import Restored
-    from lr_magic.training.sweep import SweepSettings
+    from lr_magic.pure.results.finding import Finding
+    from lr_magic.pure.results.fit_history import FitHistory
+    from lr_magic.pure.results.range_test_result import RangeTestResult
+    from lr_magic.pure.results.records import StepRecord
+    from lr_magic.training.restoring.restore import Restored
+    from lr_magic.training.sweeping.sweep import SweepSettings
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import copy
 import itertools
 import textwrap
 
-from lr_magic.training.restore import restored
+from lr_magic.training.restoring.restore import restored
 
 _LOOP = """
 for _pass in __count():

@@ -10,9 +10,9 @@ import torch
 
 from lr_magic.notebook.body import setup_from_body
 from lr_magic.notebook.shadow import whole_cell
-from lr_magic.training.one_cycle import fit_one_cycle
-from lr_magic.training.range_test import range_test
-from lr_magic.training.sweep import SweepSettings
+from lr_magic.training.cycle.one_cycle import fit_one_cycle
+from lr_magic.training.sweeping.range_test import range_test
+from lr_magic.training.sweeping.sweep import SweepSettings
 
 BODY = """
 optimizer.zero_grad()

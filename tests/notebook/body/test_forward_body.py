@@ -9,7 +9,7 @@ from torch import nn
 from lr_magic.notebook.body import setup_from_body
 from lr_magic.notebook.discovery.request import DiscoveryRequest
 from lr_magic.pure.errors import DiscoveryError
-from lr_magic.training.one_cycle import fit_one_cycle
+from lr_magic.training.cycle.one_cycle import fit_one_cycle
 from lr_magic.training.validation import validate
 
 CLAUSE = "for images, labels in train_loader"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from lr_magic.notebook.body import setup_from_body
-from lr_magic.training.range_test import range_test
+from lr_magic.training.sweeping.range_test import range_test
 
 BODY = """
 kind = next(kinds)

@@ -12,7 +12,7 @@ from torch import nn
 from lr_magic.notebook.body import setup_from_body
 from lr_magic.notebook.discovery.request import DiscoveryRequest
 from lr_magic.pure.errors import BatchError, DiscoveryError, SettingError
-from lr_magic.training.range_test import range_test
+from lr_magic.training.sweeping.range_test import range_test
 
 from .own_loop import losses_of_own_loop, snapshot
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import pytest
 
-from lr_magic.training.one_cycle import fit_one_cycle
-from lr_magic.training.range_test import range_test
+from lr_magic.training.cycle.one_cycle import fit_one_cycle
+from lr_magic.training.sweeping.range_test import range_test
 
 IMPORTS = """
 import torch, torch.nn as nn, torch.nn.functional as F, numpy as np

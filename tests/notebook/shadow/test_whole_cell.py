@@ -10,8 +10,8 @@ import torch
 from lr_magic.notebook.discovery.request import DiscoveryRequest
 from lr_magic.notebook.shadow import names_put_back, whole_cell
 from lr_magic.pure.errors import DiscoveryError
-from lr_magic.pure.stop_reason import StopReason
-from lr_magic.training.sweep import SweepSettings
+from lr_magic.pure.results.stop_reason import StopReason
+from lr_magic.training.sweeping.sweep import SweepSettings
 
 from .conftest import run
 

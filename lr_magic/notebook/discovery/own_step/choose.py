@@ -10,7 +10,7 @@ from lr_magic.notebook.discovery.own_step.follow import Followed, follow
 from lr_magic.notebook.discovery.own_step.names import reads
 from lr_magic.notebook.discovery.own_step.staleness import is_stale
 from lr_magic.notebook.discovery.own_step.step_source import StepSource, step_sources
-from lr_magic.training.random_state import GlobalRandomState
+from lr_magic.training.restoring.random_state import GlobalRandomState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,0 +1,1 @@
+"""From the text after a magic to checked settings."""

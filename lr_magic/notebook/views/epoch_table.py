@@ -1,0 +1,66 @@
+"""The table of epochs, as HTML for a notebook and as text for everything else."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from lr_magic.notebook.views.status_line import duration
+from lr_magic.pure.picture import palette
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lr_magic.pure.results.records import EpochRecord
+
+
+# the header is the legend of the plot above it
+_COLORS = {"train_loss": f";color:{palette.LOSS}", "valid_loss": f";color:{palette.VALIDATION}"}
+_CELL_STYLE = "text-align:right;padding:1px 12px;line-height:1.4"
+
+
+def epoch_table_cells(epochs: Sequence[EpochRecord]) -> list[list[str]]:
+    """Header and one row per epoch, every cell as text."""
+    metric_names = list(dict.fromkeys(name for epoch in epochs for name in epoch.metrics))
+    has_validation = any(epoch.valid_loss is not None for epoch in epochs)
+    header = ["epoch", "train_loss", *(["valid_loss"] if has_validation else []), *metric_names, "time"]
+    rows = [
+        [
+            str(epoch.epoch),
+            _number(epoch.train_loss),
+            *([_number(epoch.valid_loss)] if has_validation else []),
+            *(_number(epoch.metrics.get(name)) for name in metric_names),
+            duration(epoch.seconds) if epoch.seconds >= 60 else f"{epoch.seconds:.1f} s",
+        ]
+        for epoch in epochs
+    ]
+    return [header, *rows]
+
+
+def epoch_table_html(epochs: Sequence[EpochRecord], best: EpochRecord | None = None) -> str:
+    """Table of epochs with the best one in bold."""
+    if not epochs:
+        return ""
+    header, *rows = epoch_table_cells(epochs)
+    head = "".join(f'<th style="{_CELL_STYLE}{_COLORS.get(cell, "")}">{escape(cell)}</th>' for cell in header)
+    body = "".join(_row_html(row, is_best=epoch is best) for epoch, row in zip(epochs, rows, strict=True))
+    return f'<table style="font-variant-numeric:tabular-nums"><tr>{head}</tr>{body}</table>'
+
+
+def epoch_table_text(epochs: Sequence[EpochRecord]) -> str:
+    """Table of epochs in aligned columns."""
+    if not epochs:
+        return ""
+    cells = epoch_table_cells(epochs)
+    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
+    return "\n".join("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
+
+
+def _row_html(row: Sequence[str], *, is_best: bool) -> str:
+    weight = ' style="font-weight:bold"' if is_best else ""
+    cells = "".join(f'<td style="{_CELL_STYLE}">{escape(cell)}</td>' for cell in row)
+    return f"<tr{weight}>{cells}</tr>"
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}" if 1e-3 <= abs(value) < 1e4 else f"{value:.3e}"

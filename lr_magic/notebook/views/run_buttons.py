@@ -1,0 +1,79 @@
+"""The buttons of a run: Stop, and Pause that turns into Resume."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ipywidgets import Button, HBox, Layout
+
+from lr_magic.notebook.views.comm_delivery import deliver_during_runs
+from lr_magic.pure.control import Pause, Resume, RollBack, Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lr_magic.pure.control import Command, RunControl
+
+
+class RunButtons:
+    """Buttons that send commands to a run; each handler only puts a command into the mailbox.
+
+    Parameters
+    ----------
+    control
+        The mailbox.
+    steering
+        Further commands, each with its button's text, icon and tooltip.
+    """
+
+    def __init__(self, control: RunControl, steering: Sequence[tuple[Command, str, str, str]] = ()) -> None:
+        self._control = control
+        self._is_paused = False
+        self.stop = _button("Stop", "stop", "End the run after this step; what was measured is kept")
+        self.pause = _button("Pause", "pause", "Hold the run until you resume it")
+        self.stop.on_click(self._on_stop)
+        self.pause.on_click(self._on_pause)
+        self.steering = [self._steering_button(*each) for each in steering]
+        self.roll_back = self._steering_button(
+            RollBack(), "Go back", "undo", "Take the last good weights, lower the rates"
+        )
+        self.roll_back.layout.display = "none"
+        buttons = [self.stop, self.pause, *self.steering, self.roll_back]
+        for button in buttons:
+            deliver_during_runs(button)
+        self.widget = HBox(buttons)
+
+    def _steering_button(self, command: Command, description: str, icon: str, tooltip: str) -> Button:
+        button = _button(description, icon, tooltip)
+        button.layout.width = "10em"
+        button.on_click(lambda _: self._control.send(command))
+        return button
+
+    def offer_roll_back(self) -> None:
+        """The training has blown up: offer the way back to its last good point."""
+        self.roll_back.layout.display = None
+
+    def reopen(self, control: RunControl) -> None:
+        """Serve another run."""
+        self._control = control
+        self._is_paused = False
+        self.stop.description = "Stop"
+        self.widget.layout.display = None
+
+    def hide(self) -> None:
+        """Take the buttons away: the run is over."""
+        self.widget.layout.display = "none"
+
+    def _on_stop(self, _button: Button) -> None:
+        self._control.send(Stop())
+        self.stop.description = "Stopping"
+
+    def _on_pause(self, _button: Button) -> None:
+        self._is_paused = not self._is_paused
+        self._control.send(Pause() if self._is_paused else Resume())
+        self.pause.description = "Resume" if self._is_paused else "Pause"
+        self.pause.icon = "play" if self._is_paused else "pause"
+
+
+def _button(description: str, icon: str, tooltip: str) -> Button:
+    return Button(description=description, icon=icon, tooltip=tooltip, layout=Layout(width="7.5em"))

@@ -1,0 +1,88 @@
+"""Which screen a run is shown on, by the shell it runs in."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from lr_magic.notebook.views.comm_delivery import main_shell_poll
+from lr_magic.notebook.views.live_fit import LiveFit
+from lr_magic.notebook.views.live_range_test import LiveRangeTest
+from lr_magic.notebook.views.screens import (
+    FitScreen,
+    NotebookFit,
+    NotebookRangeTest,
+    QuietScreen,
+    RangeTestScreen,
+    TerminalFit,
+    TerminalRangeTest,
+)
+from lr_magic.pure.control import RunControl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from lr_magic.notebook.settings.cycle_settings import CycleSettings
+    from lr_magic.notebook.trainings import Training
+    from lr_magic.pure.results.finding import Finding
+    from lr_magic.pure.results.range_test_result import RangeTestResult
+    from lr_magic.training.sweeping.sweep import SweepSettings
+
+
+def is_kernel(shell: InteractiveShell) -> bool:
+    """Whether the shell belongs to a kernel, whose front end can show widgets."""
+    return getattr(shell, "kernel", None) is not None
+
+
+@contextmanager
+def run_control(shell: InteractiveShell) -> Iterator[RunControl]:
+    """Yield a mailbox for the commands of a run, filled during the run where the kernel needs help for that."""
+    if not is_kernel(shell):
+        yield RunControl()
+        return
+    with main_shell_poll() as poll:
+        yield RunControl(poll)
+
+
+def range_test_screen(
+    shell: InteractiveShell,
+    findings: Sequence[Finding],
+    settings: SweepSettings,
+    control: RunControl,
+    *,
+    is_live: bool,
+    earlier: Sequence[tuple[str, RangeTestResult]] = (),
+) -> RangeTestScreen:
+    """Open the screen of a range test."""
+    if not is_live:
+        return QuietScreen(findings, has_pictures=is_kernel(shell))
+    num_steps = settings.num_steps if settings.seconds is None else None
+    if not is_kernel(shell):
+        return TerminalRangeTest(findings, num_steps)
+    swept = [result for _, result in earlier if len(result.lrs)]
+    live = LiveRangeTest(
+        min([settings.start_lr, *(float(result.lrs[0]) for result in swept)]),
+        max([settings.end_lr, *(float(result.lrs[-1]) for result in swept)]),
+        num_steps,
+        control,
+        is_linear=settings.linear,
+        divergence_factor=settings.divergence_factor,
+    )
+    for name, result in earlier:
+        live.overlays.add(name, result)
+    return NotebookRangeTest(findings, live)
+
+
+def fit_screen(
+    shell: InteractiveShell, training: Training, settings: CycleSettings, control: RunControl, *, is_live: bool
+) -> FitScreen:
+    """Open the screen of a training."""
+    if not is_live:
+        return QuietScreen(training.findings, has_pictures=is_kernel(shell))
+    total_steps = training.total_steps(settings)
+    if not is_kernel(shell):
+        return TerminalFit(training.findings, total_steps)
+    live = LiveFit(settings.schedule(total_steps), settings.epochs, control, has_momentum=training.has_momentum)
+    return NotebookFit(training.findings, live)

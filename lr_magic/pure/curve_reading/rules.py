@@ -1,0 +1,98 @@
+"""Rules that read a learning rate off a range-test curve, one small function each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from lr_magic.pure.curve_reading.curve import Curve
+
+
+USUAL_STEPS = 300
+_LENGTHS_KNOWN = (30, 100_000)  # beyond these the measured dependence is not trusted any further
+_USUAL_DENSITY = 12.5  # points per decade: a hundred steps over eight decades
+# Decades; fitted to trainings of many small tasks (docs/suggestion.md).
+_OFFSET = -0.25
+_PER_LENGTH = -0.35
+_PER_DENSITY = 0.45
+_NEARLY_LOWEST = 0.1  # as a share of the fall
+
+
+def steepest(curve: Curve) -> float:
+    """Rate where the smoothed loss falls most per decade of the rate, up to its lowest point."""
+    return float(10**curve.steepest_at)
+
+
+def minimum(curve: Curve) -> float:
+    """Return a tenth of the rate with the lowest smoothed loss."""
+    return curve.lr_at(curve.lowest) / 10
+
+
+def valley(curve: Curve) -> float:
+    """Middle of the longest descent of the smoothed loss, as fastai's rule of that name defines it."""
+    return curve.lr_at(valley_index(curve.level))
+
+
+def valley_index(losses: np.ndarray) -> int:
+    """Index of the valley of smoothed losses: the middle of the longest decreasing subsequence.
+
+    The subsequence is taken to be contiguous: it starts as many points before its end as it has members, and the answer
+    lies at 1/3 + 1/6 of it, both truncated to whole points (fastai 2.8, ``callback/schedule.py``, as published).
+
+    Parameters
+    ----------
+    losses
+        (n,) smoothed losses, n >= 1.
+
+    Examples
+    --------
+    >>> valley_index(np.array([9.0, 9.0, 8.0, 7.0, 6.0, 5.0, 4.0, 3.0, 8.0]))
+    3
+    """
+    lengths = np.ones(losses.size, dtype=np.int64)
+    for i in range(1, losses.size):
+        is_above = losses[:i] > losses[i]
+        if is_above.any():
+            lengths[i] = 1 + lengths[:i][is_above].max()
+    end = int(np.argmax(lengths))
+    descent = int(lengths[end])
+    # The start can lie one before the first point, as in the original: then the first point is meant.
+    return max(0, end - descent + int(descent / 3) + int(descent / 6))
+
+
+def bottom(curve: Curve, training_steps: int | None = None) -> float:
+    """Rate somewhat below the bottom of the curve; how far below depends on the length of the training.
+
+    A one-cycle training anneals, so it bears rates close to those where a sweep is lowest; the longer it is, the less
+    it needs them. And the more steps a sweep spends per decade, the more it has learned, and the earlier it is low.
+
+    Parameters
+    ----------
+    curve
+        A curve that falls.
+    training_steps
+        Length of the training in optimizer steps; None counts as 300.
+    """
+    num_steps = float(np.clip(training_steps or USUAL_STEPS, *_LENGTHS_KNOWN))
+    longer = np.log10(num_steps / USUAL_STEPS)
+    denser = np.log10(curve.points_per_decade / _USUAL_DENSITY)
+    return float(10 ** (bottom_of(curve, curve.level) + _OFFSET + _PER_LENGTH * longer + _PER_DENSITY * denser))
+
+
+def bottom_of(curve: Curve, level: np.ndarray) -> float:
+    """Log10 of the rate at the bottom of a curve's level (or of one resampled from its noise), in two ways averaged.
+
+    Where the last fifth of the fall is done; and the middle of all rates, weighted by how near they come to the lowest
+    level, but not more than half a decade after nine tenths of the fall: a wide floor is reached long before its end.
+    """
+    start = float(level[: max(1, (curve.lowest + 1) // 5)].mean())
+    lowest = int(np.argmin(level))
+    fall = max(start - float(level[lowest]), 1e-12 * abs(start))
+    share_done = (start - np.minimum.accumulate(level[: lowest + 1])) / fall
+    last_fifth = curve.grid[np.searchsorted(share_done, np.linspace(0.8, 1.0, 11) - 1e-9)]
+    weights = np.exp((level[lowest] - level) / (_NEARLY_LOWEST * fall))
+    middle = float(weights @ curve.grid / weights.sum())
+    latest = float(curve.grid[np.searchsorted(share_done, 0.9)]) + 0.5
+    return 0.5 * (float(last_fifth.mean()) + min(middle, latest))

@@ -1,0 +1,1 @@
+"""What every picture shares: colours, limits, thinning, and the static picture itself."""

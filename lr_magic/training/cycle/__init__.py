@@ -1,0 +1,1 @@
+"""One-cycle training: the loop, its rates, its length, its blow-ups."""

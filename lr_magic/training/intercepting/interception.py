@@ -1,0 +1,158 @@
+"""A person's own training run as it stands, its optimizer's steps intercepted: rates set before, losses read after."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Protocol
+
+from torch.utils.data.dataloader import _BaseDataLoaderIter
+
+from lr_magic.pure.errors import DiscoveryError
+from lr_magic.training.intercepting.interception_hooks import method_wrapped, steps_told_to
+from lr_magic.training.intercepting.interception_losses import LossLedger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import torch
+
+    from lr_magic.training.intercepting.interception_backward import BackwardCall
+
+
+class RunEnded(BaseException):
+    """Ends a person's training where the run is over."""
+
+
+class StepDriver(Protocol):
+    """What is done at each step of the optimizer that is followed."""
+
+    def begin(self, optimizer: Any) -> None:
+        """Begin; called before the first step."""
+
+    def before_step(self) -> bool:
+        """Set the rates of the coming step; False ends the run before it."""
+
+    def after_step(self, loss: torch.Tensor) -> bool:
+        """Take in the loss of the step just made (0-d); False ends the run."""
+
+
+class Interception:
+    """Runs a person's training and lets a driver follow one of its optimizers.
+
+    Parameters
+    ----------
+    driver
+        Sets rates and takes losses.
+    optimizer
+        The one to follow: itself, or its number (from 1) in the order in which they first step; None for the only one.
+    name_of
+        What to call an optimizer in a question.
+    """
+
+    def __init__(
+        self,
+        driver: StepDriver,
+        optimizer: Any = None,
+        name_of: Callable[[Any], str] | None = None,
+    ) -> None:
+        self._driver = driver
+        self._asked = optimizer
+        self._name_of = name_of or (lambda followed: type(followed).__name__)
+        self._ledger = LossLedger()
+        self._stepped: list[Any] = []
+        self._question: DiscoveryError | None = None
+        self._is_over = False
+        self._held_loaders = ExitStack()
+        self.followed: Any = None
+        self.num_steps = 0
+
+    def run(self, train: Callable[[], None]) -> bool:
+        """Run the training; False if it was ended from here.
+
+        Raises
+        ------
+        DiscoveryError
+            If several optimizers step and it was not said which one to follow.
+        """
+        with steps_told_to(self), self._held_loaders:
+            try:
+                train()
+            except RunEnded:
+                pass
+            except Exception:
+                # a framework may wrap what ended it into an error of its own
+                if not self._is_over:
+                    raise
+        if self._question is not None:
+            raise self._question
+        return not self._is_over
+
+    def backward(self, call: BackwardCall) -> None:
+        """Run a backward pass and note its losses."""
+        self._end_if_over()
+        call.run()
+        self._ledger.add(call)
+
+    def scaled(self, scaled: torch.Tensor, loss: torch.Tensor) -> None:
+        """Note which loss was scaled."""
+        self._ledger.note_scaled(scaled, loss)
+
+    def dropped(self, optimizer: Any) -> None:
+        """Forget losses whose gradients are gone."""
+        self._end_if_over()
+        if self.followed is None or optimizer is self.followed:
+            self._ledger.forget()
+
+    def before_step(self, optimizer: Any) -> None:
+        """Set the rates, if it is the optimizer that is followed."""
+        self._end_if_over()
+        if not any(optimizer is known for known in self._stepped):
+            self._meet(optimizer)
+        if optimizer is self.followed and not self._driver.before_step():
+            self._end()
+
+    def after_step(self, optimizer: Any) -> None:
+        """Read the loss, if it is the optimizer that is followed."""
+        loss = self._ledger.of_step()
+        if optimizer is not self.followed:
+            return
+        self.num_steps += 1
+        if loss is None:
+            self._ask(
+                "The optimizer stepped, and no loss went backward through torch before. → `%lr_find` on the model"
+            )
+        elif not self._driver.after_step(loss):
+            self._end()
+
+    def _meet(self, optimizer: Any) -> None:
+        """See an optimizer for the first time: the one to follow, another one, or one too many."""
+        self._stepped.append(optimizer)
+        is_asked = optimizer is self._asked or self._asked == len(self._stepped)
+        if self._asked is None and self.followed is not None:
+            first, second = (self._name_of(each) for each in self._stepped[:2])
+            self._ask(
+                f"Several optimizers step in this cell: {first}, then {second}; their rates are not one. "
+                f"→ add `--optimizer {first.strip('`')}`, or the number of one: `--optimizer 1`, `--optimizer 2`"
+            )
+        if is_asked or self._asked is None:
+            self.followed = optimizer
+            self._driver.begin(optimizer)
+
+    def _ask(self, question: str) -> None:
+        self._question = DiscoveryError(question)
+        self._end()
+
+    def _end(self) -> None:
+        self._is_over = True
+        # A bare `except` around the person's step may swallow this, but the loader stands outside of it.
+        self._held_loaders.enter_context(method_wrapped(_BaseDataLoaderIter, "__next__", lambda _: _refuse_next))
+        raise RunEnded
+
+    def _end_if_over(self) -> None:
+        """End again what went on all the same."""
+        if self._is_over:
+            raise RunEnded
+
+
+def _refuse_next(_: Any) -> None:
+    raise RunEnded

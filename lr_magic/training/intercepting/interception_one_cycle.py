@@ -1,0 +1,191 @@
+"""A one-cycle schedule over a person's own training run: their loop, our rates and momenta."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from lr_magic.pure.errors import SettingError
+from lr_magic.pure.results.fit_history import FitHistory
+from lr_magic.pure.results.records import StepRecord
+from lr_magic.pure.results.stop_reason import StopReason
+from lr_magic.pure.schedules import OneCycle
+from lr_magic.training.cycle.cycle_rates import CycleRates
+from lr_magic.training.endings import attach_result, detail_of, reason_of
+from lr_magic.training.intercepting.interception import Interception
+from lr_magic.training.intercepting.interception_range_test import no_step_error
+from lr_magic.training.intercepting.interception_rates import HyperGroups, device_of, rates_of
+from lr_magic.training.loss_fetching import fetcher_for
+from lr_magic.training.param_groups import GroupValues
+from lr_magic.training.steering import Steering
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import torch
+
+    from lr_magic.pure.control import RunControl
+    from lr_magic.training.loss_fetching import LossFetcher
+
+
+def intercepted_one_cycle(
+    train: Callable[[], None],
+    *,
+    total_steps: int,
+    max_lr: float | Sequence[float],
+    pct_start: float = 0.3,
+    div_factor: float = 25.0,
+    final_div_factor: float = 1e4,
+    base_momentum: float = 0.85,
+    max_momentum: float = 0.95,
+    optimizer: Any = None,
+    known: Sequence[Any] = (),
+    name_of: Callable[[Any], str] | None = None,
+    on_step: Callable[[StepRecord], None] | None = None,
+    control: RunControl | None = None,
+) -> FitHistory:
+    """Run a person's training with rates and momenta from one cycle; it ends where it ends.
+
+    Steps beyond the cycle are made at its final rate, so that whatever follows the loop is run too. Afterwards rates,
+    momenta and keys of the param groups are as before.
+
+    Parameters
+    ----------
+    train
+        Runs the training as it stands.
+    total_steps
+        Length of the cycle in optimizer steps, >= 1.
+    max_lr, pct_start, div_factor, final_div_factor, base_momentum, max_momentum
+        As for `fit_one_cycle`.
+    optimizer, name_of
+        As for `intercepted_range_test`.
+    known
+        Optimizers that were there before: theirs are the rates that are put back.
+    on_step, control
+        As for `fit_one_cycle`; Stop ends the training after the step under way, and what follows in it is not run.
+
+    Raises
+    ------
+    SettingError
+        If a setting is out of its range.
+    DiscoveryError
+        If no optimizer steps, or several do and it was not said which one is meant.
+    BaseException
+        Whatever the training raises; the partial history is its ``lr_magic_result``.
+    """
+    peaks = list(max_lr) if isinstance(max_lr, Sequence) else [max_lr]
+    shape = (pct_start, div_factor, final_div_factor, base_momentum, max_momentum)
+    cycles = [OneCycle(float(peak), total_steps, *shape) for peak in peaks]
+    names = ("pct_start", "div_factor", "final_div_factor", "base_momentum", "max_momentum")
+    settings = {"steps": total_steps, "max_lr": max_lr, **dict(zip(names, shape, strict=True))}
+    history = FitHistory(planned_steps=total_steps, settings=settings)
+    driver = _CycleDriver(cycles, history, known, on_step=on_step, control=control)
+    interception = Interception(driver, optimizer, name_of)
+    _drive(interception, driver, history, train)
+    if interception.followed is None:
+        raise no_step_error(optimizer)
+    return history
+
+
+def _drive(interception: Interception, driver: _CycleDriver, history: FitHistory, train: Callable[[], None]) -> None:
+    """Run to the end, and put rates, momenta and keys back on every way out."""
+    try:
+        try:
+            interception.run(train)
+        finally:
+            driver.finish()
+    except BaseException as error:
+        history.stop_reason, history.stop_detail = reason_of(error), detail_of(error)
+        attach_result(error, history)
+        raise
+
+
+class _CycleDriver:
+    """Sets what the schedules say for each step, and fills a history."""
+
+    def __init__(
+        self,
+        cycles: list[OneCycle],
+        history: FitHistory,
+        known: Sequence[Any],
+        *,
+        on_step: Callable[[StepRecord], None] | None,
+        control: RunControl | None,
+    ) -> None:
+        self._cycles = cycles
+        self._history = history
+        self._values = {id(optimizer): GroupValues(optimizer) for optimizer in known}
+        self._on_step = on_step
+        self._steering = Steering(control)
+        self._rates: CycleRates | None = None
+        self._fetcher: LossFetcher | None = None
+        self._set: list[tuple[float, float | None]] = []
+        self._num_beyond = 0
+
+    def begin(self, optimizer: Any) -> None:
+        """Begin the cycle in this optimizer's param groups."""
+        rates = rates_of(optimizer)
+        if not isinstance(rates, HyperGroups):
+            self._values.setdefault(id(optimizer), GroupValues(rates))
+        cycles = self._cycles * len(rates.param_groups) if len(self._cycles) == 1 else self._cycles
+        if len(cycles) != len(rates.param_groups):
+            raise SettingError(
+                f"max_lr must be one number or one per param group; got {len(cycles)} for {len(rates.param_groups)} "
+                "groups."
+            )
+        self._rates = CycleRates(_HasOptimizer(rates), cycles)  # type: ignore[arg-type]
+        self._fetcher = fetcher_for(device_of(optimizer))
+
+    def before_step(self) -> bool:
+        """Set rate and momentum of the coming step."""
+        if not self._steering.follow():
+            self._history.stop_reason = StopReason.STOPPED
+            return False
+        if self._rates is not None:
+            self._set.append(self._rates.set(min(len(self._set), self._cycles[0].total_steps - 1)))
+        return True
+
+    def after_step(self, loss: torch.Tensor) -> bool:
+        """Take in the loss of the step just made."""
+        if self._fetcher is not None:
+            self._take(self._fetcher.add(loss))
+        return True
+
+    def finish(self) -> None:
+        """Read the last losses and put the param groups back."""
+        try:
+            if self._fetcher is not None:
+                self._take(self._fetcher.finish())
+        finally:
+            for values in self._values.values():
+                values.put_back()
+        self._say_how_it_ended()
+
+    def _take(self, losses: list[float]) -> None:
+        for loss in losses:
+            number = len(self._history.steps)
+            if number == self._cycles[0].total_steps:
+                self._num_beyond += 1
+                continue
+            lr, momentum = self._set[number]
+            record = StepRecord(number, lr, loss, momentum)
+            self._history.steps.append(record)
+            if self._on_step is not None:
+                self._on_step(record)
+
+    def _say_how_it_ended(self) -> None:
+        planned, made = self._cycles[0].total_steps, len(self._history.steps)
+        if self._history.stop_reason is not None:
+            return
+        self._history.stop_reason = StopReason.COMPLETED if made == planned else StopReason.OUT_OF_BATCHES
+        if self._num_beyond:
+            self._history.stop_detail = f"{self._num_beyond} more steps were made at the final rate"
+        elif made < planned:
+            self._history.stop_detail = f"the cell made {made} of the {planned} steps that were planned"
+
+
+class _HasOptimizer:
+    """What `CycleRates` looks at of a setup."""
+
+    def __init__(self, optimizer: Any) -> None:
+        self.optimizer = optimizer

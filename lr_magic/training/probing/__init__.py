@@ -1,0 +1,1 @@
+"""Second opinions on a rate: short trainings side by side, curvature."""

@@ -1,0 +1,165 @@
+"""Curvature as a second opinion: the largest eigenvalue of the Hessian, and the rate at which it turns unstable."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from lr_magic.pure.errors import SettingError
+from lr_magic.training.batches import BatchSource
+from lr_magic.training.probing.lanczos import largest_eigenvalue
+from lr_magic.training.restoring.restore import restored
+
+if TYPE_CHECKING:
+    from lr_magic.training.probing.lanczos import Tensors
+    from lr_magic.training.setup import TrainingSetup
+
+# Smallest root of a second moment that is guessed from one batch, as a share of the tensor's mean one.
+_SMALLEST_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class Sharpness:
+    """Largest curvature of the loss where the model stands now, and the rate that it allows.
+
+    Attributes
+    ----------
+    eigenvalue
+        Largest eigenvalue of the Hessian (for Adam: of the preconditioned Hessian), mean over the batches.
+    limit_lr
+        Rate above which the optimizer overshoots along that direction; None if no direction curves upwards.
+    limit_interval
+        The same, from the batch with the largest and the one with the smallest eigenvalue; None like `limit_lr`.
+    num_batches
+        Batches that were measured. The curvature of a small batch is larger than that of all data: the limit is an
+        approximation, and one for the present weights only.
+    """
+
+    eigenvalue: float
+    limit_lr: float | None
+    limit_interval: tuple[float, float] | None
+    num_batches: int
+
+
+def measure_sharpness(setup: TrainingSetup, *, num_batches: int = 4, num_products: int = 12) -> Sharpness:
+    """Measure the curvature at `setup.model`'s present weights; everything is put back.
+
+    Parameters
+    ----------
+    setup
+        What is trained; its optimizer decides which curvature counts and what it allows.
+    num_batches
+        Batches to measure, one at a time, >= 1.
+    num_products
+        Hessian-vector products per batch, >= 2; each costs about two steps.
+
+    Raises
+    ------
+    SettingError
+        If a number is out of its range, or the optimizer is neither of the SGD nor of the Adam kind.
+    """
+    if num_batches < 1 or num_products < 2:
+        raise SettingError(
+            f"num_batches must be at least 1 and num_products at least 2; got {num_batches} and {num_products}."
+        )
+    groups = setup.optimizer.param_groups
+    limit = stability_limit(groups[0])
+    with restored(setup):
+        setup.model.train()
+        source = BatchSource(setup.train_loader, setup.target_device)
+        try:
+            found = [_eigenvalue_of_batch(setup, source.next(), num_products) for _ in range(num_batches)]
+        finally:
+            source.close()
+    return _summary(found, limit)
+
+
+def _summary(eigenvalues: list[float], limit: float) -> Sharpness:
+    mean = sum(eigenvalues) / len(eigenvalues)
+    if not (mean > 0 and math.isfinite(mean)):
+        return Sharpness(mean, None, None, len(eigenvalues))
+    least = max(min(eigenvalues), 1e-3 * mean)
+    return Sharpness(mean, limit / mean, (limit / max(eigenvalues), limit / least), len(eigenvalues))
+
+
+def stability_limit(group: dict[str, Any]) -> float:
+    """Largest stable product of rate and eigenvalue for the optimizer of a param group, on a quadratic.
+
+    ======================  =====================================
+    SGD                     2
+    SGD, momentum m         2 (1 + m)   [over 1 - dampening]
+    SGD, Nesterov           (2 + 2 m) / (1 + 2 m)
+    Adam, beta1 b           (2 + 2 b) / (1 - b), on the preconditioned Hessian
+    ======================  =====================================
+
+    Where the characteristic polynomial of the recursion has a root at -1; for Adam with its second moment held fixed
+    (Cohen et al. 2022, "Adaptive Gradient Methods at the Edge of Stability", arXiv 2207.14484).
+
+    Raises
+    ------
+    SettingError
+        If the group is neither SGD's nor Adam's.
+    """
+    if "betas" in group:
+        beta1 = float(group["betas"][0])
+        return (2 + 2 * beta1) / (1 - beta1)
+    if "momentum" not in group or "alpha" in group:
+        raise SettingError("The stability limit is known for SGD and Adam; this optimizer is of neither kind.")
+    momentum = float(group["momentum"])
+    if group.get("nesterov"):
+        return (2 + 2 * momentum) / (1 + 2 * momentum)
+    # The first step is not damped, but the limit is about all that follow; plain SGD has no damping at all.
+    damping = float(group.get("dampening", 0.0)) if momentum else 0.0
+    return 2 * (1 + momentum) / (1 - damping)
+
+
+def _eigenvalue_of_batch(setup: TrainingSetup, batch: object, num_products: int) -> float:
+    parameters = [p for group in setup.optimizer.param_groups for p in group["params"] if p.requires_grad]
+    random_state = torch.get_rng_state()
+
+    def gradient() -> Tensors:
+        # The same dropout in each product: the Hessian is that of one function.
+        torch.set_rng_state(random_state)
+        loss = setup.compute_loss(batch).loss
+        grads = torch.autograd.grad(loss, parameters, create_graph=True, allow_unused=True, materialize_grads=True)
+        return list(grads)
+
+    grads = gradient()
+    scales = _scales(setup, parameters, grads)
+
+    def product(vector: Tensors) -> Tensors:
+        inner = sum((g * s * v).sum() for g, s, v in zip(grads, scales, vector, strict=True))
+        if not (isinstance(inner, torch.Tensor) and inner.requires_grad):
+            return [torch.zeros_like(v) for v in vector]
+        hvp = torch.autograd.grad(inner, parameters, retain_graph=True, allow_unused=True, materialize_grads=True)
+        return [s * h.detach() for s, h in zip(scales, hvp, strict=True)]
+
+    return largest_eigenvalue(product, parameters, num_products)
+
+
+def _scales(setup: TrainingSetup, parameters: Tensors, grads: Tensors) -> Tensors:
+    """Square roots of each parameter's own rate, as a share of the highest group's: D in D H D."""
+    groups = setup.optimizer.param_groups
+    highest = max(float(group["lr"]) for group in groups) or 1.0
+    shares = {id(p): float(group["lr"]) / highest or 1.0 for group in groups for p in group["params"]}
+    scales = []
+    for parameter, grad in zip(parameters, grads, strict=True):
+        share = torch.full_like(parameter, shares[id(parameter)], requires_grad=False)
+        if "betas" in groups[0]:
+            share = share / (_root_second_moment(setup, parameter, grad.detach()) + float(groups[0]["eps"]))
+        scales.append(share.detach().sqrt())
+    return scales
+
+
+def _root_second_moment(setup: TrainingSetup, parameter: torch.Tensor, grad: torch.Tensor) -> torch.Tensor:
+    """Root of Adam's second moment, bias-corrected; before the first step that of the batch's own gradient."""
+    state = setup.optimizer.state.get(parameter, {})
+    if "exp_avg_sq" not in state:
+        # A gradient that happens to be zero in one batch would make its direction infinitely sharp.
+        return grad.abs().clamp_min(_SMALLEST_SHARE * float(grad.square().mean().sqrt()))
+    beta2 = float(setup.optimizer.param_groups[0]["betas"][1])
+    root: torch.Tensor = (state["exp_avg_sq"] / (1 - beta2 ** float(state["step"]))).sqrt()
+    return root

@@ -1,0 +1,1 @@
+"""Everything as it was: tensors, objects, loaders, schedulers, random numbers."""

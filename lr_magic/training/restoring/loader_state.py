@@ -1,0 +1,98 @@
+"""A loader as it was: its samplers, its generators, what it counts, and its idle worker processes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from lr_magic.training.restoring.object_state import ObjectWalk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import torch
+
+    from lr_magic.training.restoring.kept_states import Kept
+
+# Tensors of samplers up to this size, in bytes, count as their state; larger ones are data.
+_LARGEST_TENSOR = 1 << 20
+# A dataset's list of files is longer than this; what it consists of is not searched.
+_LONGEST_SEARCHED = 1_000
+
+
+class LoaderState:
+    """What `put_back` gives back to one loader. The samples themselves (a dataset's tensors) are not state.
+
+    Parameters
+    ----------
+    loader
+        Anything that can be iterated.
+    keep_tensor
+        Called with each small tensor that belongs to a sampler.
+    """
+
+    def __init__(self, loader: Any, keep_tensor: Callable[[torch.Tensor], None]) -> None:
+        self._is_one_shot = hasattr(loader, "__next__")
+        self._workers = IdleWorkers(loader)
+        self._kept = [*_samplers_of(loader, keep_tensor), *_rest_of(loader, self._workers)]
+
+    @property
+    def note(self) -> str:
+        """What cannot be put back, in words; empty if all can."""
+        return "a one-shot iterator does not give its batches again" if self._is_one_shot else ""
+
+    def set_aside(self) -> None:
+        """Take the loader's idle workers off it, so that a run starts its own."""
+        self._workers.set_aside()
+
+    def put_back(self) -> bool:
+        """Make the loader what it was; whether it is."""
+        self._workers.put_back()
+        return sum(not kept.put_back() for kept in self._kept) == 0
+
+
+def _samplers_of(loader: Any, keep_tensor: Callable[[torch.Tensor], None]) -> list[Kept]:
+    def keep_small(tensor: torch.Tensor) -> None:
+        if tensor.numel() * tensor.element_size() <= _LARGEST_TENSOR:
+            keep_tensor(tensor)
+
+    walk = ObjectWalk(keep_small, longest_searched=_LONGEST_SEARCHED)
+    # A sampler may know its dataset, which is looked at below without its tensors.
+    walk.leave_out(getattr(loader, "dataset", None))
+    for sampler in (getattr(loader, "batch_sampler", None), getattr(loader, "sampler", None)):
+        if sampler is not None:
+            walk.add(sampler)
+    return walk.kept
+
+
+def _rest_of(loader: Any, workers: IdleWorkers) -> list[Kept]:
+    walk = ObjectWalk(None, longest_searched=_LONGEST_SEARCHED)
+    for known in (workers.iterator, getattr(loader, "batch_sampler", None), getattr(loader, "sampler", None)):
+        walk.leave_out(known)
+    walk.add(loader)
+    return walk.kept
+
+
+class IdleWorkers:
+    """Idle worker processes of a loader with ``persistent_workers``: a run gets fresh ones, its own.
+
+    The random state inside a worker process cannot be read, so the person's workers must not be used at all.
+    """
+
+    def __init__(self, loader: Any) -> None:
+        self._loader = loader
+        self.iterator = getattr(loader, "_iterator", None)
+
+    def set_aside(self) -> None:
+        """Take the workers off the loader."""
+        if self.iterator is not None:
+            self._loader._iterator = None  # noqa: SLF001 - where DataLoader keeps its workers
+
+    def put_back(self) -> None:
+        """End the run's workers and give the loader its own ones back."""
+        current = getattr(self._loader, "_iterator", None)
+        if current is not None and current is not self.iterator:
+            shutdown = getattr(current, "_shutdown_workers", None)
+            if callable(shutdown):
+                shutdown()
+        if current is not self.iterator:
+            self._loader._iterator = self.iterator  # noqa: SLF001

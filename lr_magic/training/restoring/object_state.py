@@ -1,0 +1,176 @@
+"""Finds what models, optimizers, loaders and samplers consist of, and records whatever of it can be put back."""
+
+from __future__ import annotations
+
+import sys
+from collections import OrderedDict, defaultdict, deque
+from enum import Enum, auto
+from types import BuiltinFunctionType, FunctionType, MethodType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.amp import GradScaler
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from lr_magic.training.restoring.kept_states import ArrayState, ClassState, DictState, EmptyStates, ListState
+from lr_magic.training.restoring.random_state import GeneratorState, is_random_source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lr_magic.training.restoring.kept_states import Kept
+
+# A container longer than this is data, not state: copying it would cost as much as a step.
+_LONGEST_CONTAINER = 100_000
+# An array larger than this, in bytes, is data, not state.
+_LARGEST_ARRAY = 1 << 16
+# How many objects deep the walk follows what is neither a module nor known from torch.
+_DEPTH = 4
+
+
+class _Kind(Enum):
+    IGNORED = auto()
+    DICT = auto()
+    LIST = auto()
+    TUPLE = auto()
+    TENSOR = auto()
+    ARRAY = auto()
+    RANDOM = auto()
+    MODULE = auto()
+    OBJECT = auto()
+
+
+class ObjectWalk:
+    """Walks through objects and records whatever can be put back.
+
+    Parameters
+    ----------
+    keep_tensor
+        Called once with each tensor that is found; None leaves tensors alone.
+    longest_searched
+        Containers with more items than this are kept but not searched for further state.
+    """
+
+    def __init__(
+        self, keep_tensor: Callable[[torch.Tensor], None] | None, *, longest_searched: int = 1_000_000
+    ) -> None:
+        self._empty = EmptyStates()
+        self.kept: list[Kept] = [self._empty]
+        self._keep_tensor = keep_tensor
+        self._longest_searched = longest_searched
+        # The objects themselves, so that no id can be used twice while the walk is known.
+        self._seen: dict[int, object] = {}
+        self._kinds: dict[type, _Kind] = {}
+
+    def add(self, root: object) -> None:
+        """Record an object with everything that hangs on it."""
+        if _kind_of(root) is _Kind.IGNORED and id(root) not in self._seen:
+            self._seen[id(root)] = root
+            self._enter(root, _DEPTH)
+        else:
+            self._visit(root, _DEPTH)
+
+    def leave_out(self, value: object) -> None:
+        """Do not follow an object."""
+        self._seen[id(value)] = value
+
+    def _visit(self, value: Any, depth: int) -> None:  # noqa: C901 - one branch per kind
+        kind = self._kinds.get(type(value))
+        if kind is None:
+            kind = self._kinds[type(value)] = _kind_of(value)
+        if kind is _Kind.IGNORED or id(value) in self._seen:
+            return
+        self._seen[id(value)] = value
+        if kind is _Kind.DICT:
+            self._visit_dict(value, depth)
+        elif kind is _Kind.LIST or kind is _Kind.TUPLE:
+            self._visit_sequence(value, depth, is_tuple=kind is _Kind.TUPLE)
+        elif kind is _Kind.TENSOR:
+            if self._keep_tensor is not None:
+                self._keep_tensor(value)
+        elif kind is _Kind.MODULE:
+            self.kept.append(ClassState(value))
+            self._enter(value, depth)
+        elif kind is _Kind.ARRAY:
+            if value.nbytes <= _LARGEST_ARRAY and value.dtype != object and value.flags.writeable:
+                self.kept.append(ArrayState(value))
+        elif kind is _Kind.RANDOM:
+            self.kept.append(GeneratorState(value))
+        elif depth > 0:
+            self._enter(value, depth - 1)
+
+    def _visit_dict(self, content: dict[Any, Any], depth: int) -> None:
+        if not content:
+            self._empty.containers.append(content)
+        elif len(content) <= _LONGEST_CONTAINER:
+            self.kept.append(DictState(content))
+            self._visit_all(content.values(), depth)
+
+    def _visit_sequence(self, content: Any, depth: int, *, is_tuple: bool) -> None:
+        if not content and not is_tuple:
+            self._empty.containers.append(content)
+        elif len(content) <= _LONGEST_CONTAINER:
+            if not is_tuple:
+                self.kept.append(ListState(content))
+            self._visit_all(content, depth)
+
+    def _visit_all(self, values: Any, depth: int) -> None:
+        if len(values) <= self._longest_searched:
+            for value in values:
+                self._visit(value, depth)
+
+    def _enter(self, value: object, depth: int) -> None:
+        attributes = getattr(value, "__dict__", None)
+        if type(attributes) is dict:
+            self.kept.append(DictState(attributes))
+            self._visit_all(attributes.values(), depth)
+
+
+_KIND_OF_TYPE: dict[type, _Kind] = {
+    dict: _Kind.DICT,
+    OrderedDict: _Kind.DICT,
+    defaultdict: _Kind.DICT,
+    list: _Kind.LIST,
+    set: _Kind.LIST,
+    deque: _Kind.LIST,
+    tuple: _Kind.TUPLE,
+}
+_IGNORED_TYPES = (bool, int, float, str, bytes, type(None), FunctionType, MethodType)
+_KIND_OF_TYPE.update(dict.fromkeys(_IGNORED_TYPES, _Kind.IGNORED))
+_KIND_OF_BASE: tuple[tuple[type, _Kind], ...] = (
+    (torch.Tensor, _Kind.TENSOR),
+    (nn.Module, _Kind.MODULE),
+    (np.ndarray, _Kind.ARRAY),
+)
+_KNOWN_KINDS = (Optimizer, LRScheduler, GradScaler, DataLoader, Dataset, Sampler)
+# Objects of these packages hold handles and machinery, not the state of a training.
+_FOREIGN_PACKAGES = frozenset(
+    {"torch", "numpy", "pandas", "PIL", "h5py", "IPython", "ipywidgets", "traitlets", "bqplot"}
+)
+
+
+def _kind_of(value: object) -> _Kind:
+    """What to do about a value of this type."""
+    kind = _KIND_OF_TYPE.get(type(value))
+    if kind is not None:
+        return kind
+    for base, kind_of_base in _KIND_OF_BASE:
+        if isinstance(value, base):
+            return kind_of_base
+    if is_random_source(value):
+        return _Kind.RANDOM
+    return _Kind.OBJECT if _has_own_state(value) else _Kind.IGNORED
+
+
+def _has_own_state(value: object) -> bool:
+    """Whether an object's attributes are its state: not so for classes, functions and the machinery of Python."""
+    if isinstance(value, _KNOWN_KINDS):
+        return True
+    if isinstance(value, (type, BuiltinFunctionType)) or not hasattr(value, "__dict__"):
+        return False
+    package = (type(value).__module__ or "").partition(".")[0]
+    return package not in sys.stdlib_module_names and package not in _FOREIGN_PACKAGES

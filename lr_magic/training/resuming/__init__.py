@@ -1,0 +1,1 @@
+"""Going on after an interrupt, in this kernel or in another one."""

@@ -1,0 +1,158 @@
+"""Where a training stands between two steps, so that it can go on there: in this kernel or in another one."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from lr_magic.training.batches import EndOfBatches
+from lr_magic.training.restoring.saved_random import Content, random_content, set_random
+
+if TYPE_CHECKING:
+    import weakref
+
+    from torch import nn
+
+    from lr_magic.training.batches import BatchSource
+
+
+@dataclass
+class ResumePoint:
+    """Everything about a training that is neither in its model nor in its optimizer nor in its settings.
+
+    Attributes
+    ----------
+    num_made
+        Optimizer steps made.
+    num_epochs
+        Epochs finished.
+    num_batches
+        Batches that the steps of the pass under way have used up.
+    has_pass_ended
+        Whether the last step found the end of the pass (it had fewer batches to accumulate), so that the epoch is over.
+    samples, losses
+        Of these steps: number of samples and loss of each.
+    seconds
+        Duration of the epoch so far.
+    random_at_pass
+        Random state when the pass began, so that it has the same order again.
+    random_now
+        Random state after the last whole step.
+    model
+        The model that was trained; None from a file.
+    """
+
+    num_made: int
+    num_epochs: int
+    num_batches: int = 0
+    has_pass_ended: bool = False
+    samples: list[int] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+    random_at_pass: Content | None = None
+    random_now: Content | None = None
+    model: weakref.ref[nn.Module] | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the model that was trained still exists in this process."""
+        return self.model is not None and self.model() is not None
+
+    def is_of(self, model: nn.Module) -> bool:
+        """Whether it is a point of this very model's training, or one from a file."""
+        return self.model is None or self.model() is model
+
+    def content(self) -> Content:
+        """As plain content for a file."""
+        content = {each.name: getattr(self, each.name) for each in fields(self)}
+        del content["model"]
+        return content
+
+    @classmethod
+    def from_content(cls, content: Content) -> ResumePoint:
+        """Read what `content` gave."""
+        return cls(**content)
+
+
+class PassMarks:
+    """Remembers the random state where a pass over the loader began, and after its last whole step.
+
+    Parameters
+    ----------
+    loader
+        The training loader.
+    source
+        Draws its batches.
+    """
+
+    def __init__(self, loader: Any, source: BatchSource) -> None:
+        self._loader = loader
+        self._source = source
+        self._at_pass: Content | None = None
+        self._after_step: Content | None = None
+        self._torch_state: torch.Tensor | None = None
+        self._num_batches = 0
+        self.has_pass_ended = False
+
+    def next_batch(self) -> Any:
+        """Next batch of the pass, and notice where it ends."""
+        try:
+            return self._source.next_in_pass()
+        except EndOfBatches:
+            self.has_pass_ended = True
+            raise
+
+    def go_to(self, point: ResumePoint) -> None:
+        """Bring loader and random numbers to where a training was left."""
+        if point.random_now is None:
+            return
+        # A one-shot iterator is where it was left; nothing can be drawn from it again.
+        is_one_shot = iter(self._loader) is self._loader if hasattr(self._loader, "__next__") else False
+        if point.num_batches and point.random_at_pass is not None:
+            set_random(point.random_at_pass, self._loader)
+            self._source.skip(0 if is_one_shot else point.num_batches)
+            self._at_pass = point.random_at_pass
+        if point.has_pass_ended:
+            with suppress(EndOfBatches):  # its samplers draw random numbers there, too
+                self.next_batch()
+        set_random(point.random_now, self._loader)
+        self._num_batches = point.num_batches
+
+    def begin_step(self) -> None:
+        """Mark the point before a step: of the random numbers only torch's, which a step draws (dropout), is read."""
+        if self._num_batches == 0:
+            self._at_pass = random_content(self._loader)
+        # A microsecond; Python's and NumPy's would be fifty, and are drawn by the loader's own code at most.
+        self._torch_state = torch.get_rng_state()
+
+    def end_step(self) -> None:
+        """Mark the point after a whole step."""
+        self._torch_state = None
+        self._num_batches = self._source.num_in_pass
+
+    def begin_validation(self) -> None:
+        """Mark the point before validation, whose loader may draw random numbers."""
+        self._torch_state = None
+        self._after_step = random_content(self._loader)
+
+    def end_pass(self) -> None:
+        """Mark the end of a pass."""
+        self._after_step = self._torch_state = None
+        self._num_batches = 0
+        self.has_pass_ended = False
+
+    def fill(self, point: ResumePoint) -> None:
+        """Write into a point where the last whole step ended."""
+        point.num_batches = self._num_batches
+        point.has_pass_ended = self.has_pass_ended
+        point.random_at_pass = self._at_pass
+        if self._num_batches == 0 and self._torch_state is not None and self._at_pass is not None:
+            point.random_now = self._at_pass  # the pass has begun, but none of its steps is whole
+        elif self._after_step is not None:
+            point.random_now = self._after_step
+        else:
+            now = random_content(self._loader)
+            point.random_now = now if self._torch_state is None else {**now, "torch": self._torch_state}
