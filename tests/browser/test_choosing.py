@@ -106,7 +106,7 @@ def test_zoom_sweep_and_overlay(open_notebook):
     plot.drag(1e-4, 1e-1)
     output.get_by_role("button", name="Zoom sweep").click()
     output.get_by_role("button", name="before").wait_for()  # the legend of the sweep that was zoomed into
-    output.get_by_text("restored:").wait_for()
+    output.get_by_text("restored:").first.wait_for()
     first_lr, num_steps = notebook.ask(4).split()
     assert float(first_lr) == pytest.approx(1e-4, rel=0.2)
     assert int(num_steps) > 20
