@@ -282,3 +282,24 @@ def test_a_metric_of_ones_own_step_needs_its_names(notebook):
     assert "accuracy" in refusal(notebook, "%fit_one_cycle 1 --max-lr 1e-2 --metric accuracy")
     history = run(notebook, "h = %fit_one_cycle 1 --max-lr 1e-2 --metric '(model(xb).argmax(1)==yb).float().mean()'\nh")
     assert len(history.epochs[0].metrics) == 1
+
+
+TEACHER = """
+for xb, yb in train_loader:
+    loss = criterion(model(xb), yb) + nn.functional.mse_loss(model(xb), teacher(xb))
+    loss.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+"""
+
+
+def test_a_teacher_beside_the_model_is_put_back_too(notebook):
+    notebook.push({"teacher": nn.Sequential(nn.BatchNorm1d(4), nn.Linear(4, 2))})
+    run(notebook, TEACHER)
+    teacher = notebook.user_ns["teacher"]
+    before = {name: value.clone() for name, value in teacher.state_dict().items()}
+    grads = [None if p.grad is None else p.grad.clone() for p in teacher.parameters()]
+    run(notebook, "%lr_find --num-steps 5 --no-stop")
+    assert all(torch.equal(before[name], value) for name, value in teacher.state_dict().items())
+    for old, parameter in zip(grads, teacher.parameters(), strict=True):
+        assert torch.equal(old, parameter.grad)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from lr_magic.notebook.body.touched import CONTAINERS
 from lr_magic.training.restoring.copy_place import CopyPlace
 from lr_magic.training.restoring.object_state import ObjectWalk
 from lr_magic.training.restoring.tensor_state import TensorState
+from lr_magic.training.restoring.touched import CONTAINERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -9,11 +9,11 @@ import torch
 from torch import nn
 
 from lr_magic.notebook.body.names import reached_functions, read_names
-from lr_magic.notebook.body.touched import touched_objects
 from lr_magic.notebook.discovery import questions
 from lr_magic.notebook.discovery.candidates import Candidate, Candidates, collect
 from lr_magic.notebook.discovery.identity import optimized, parameter_ids
 from lr_magic.notebook.discovery.wiring import owner_of, wire
+from lr_magic.training.restoring.touched import touched_objects
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

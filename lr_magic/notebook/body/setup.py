@@ -20,7 +20,6 @@ from lr_magic.notebook.body.objects import find_objects, unwrapped_optimizer
 from lr_magic.notebook.body.parsing import compile_step, parse_body
 from lr_magic.notebook.body.scalars import metric_names
 from lr_magic.notebook.body.stepping import goes_backward, steps_conditionally
-from lr_magic.notebook.body.touched import with_touched
 from lr_magic.notebook.body.training_body import TrainingBody
 from lr_magic.notebook.discovery.candidates import collect
 from lr_magic.notebook.discovery.cell_history import CellHistory
@@ -29,6 +28,7 @@ from lr_magic.notebook.discovery.loaders import valid_loader
 from lr_magic.notebook.discovery.request import Discovered, DiscoveryRequest
 from lr_magic.pure.errors import SettingError
 from lr_magic.training.intercepting.interception_update import UpdateCalls
+from lr_magic.training.restoring.touched import with_touched
 from lr_magic.training.setup import TrainingSetup
 
 if TYPE_CHECKING:

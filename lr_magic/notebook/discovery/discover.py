@@ -8,6 +8,7 @@ import torch
 
 from lr_magic.notebook.adapters.notebook import Notebook
 from lr_magic.notebook.adapters.registry import find_with_adapter
+from lr_magic.notebook.discovery.beside import modules_beside
 from lr_magic.notebook.discovery.candidates import collect
 from lr_magic.notebook.discovery.cell_history import CellHistory
 from lr_magic.notebook.discovery.device import device_of
@@ -18,6 +19,7 @@ from lr_magic.notebook.discovery.parts import Parts
 from lr_magic.notebook.discovery.request import Discovered
 from lr_magic.notebook.discovery.silence import silenced
 from lr_magic.notebook.discovery.wiring import Wiring, wire
+from lr_magic.training.restoring.touched import with_touched
 from lr_magic.training.setup import TrainingSetup
 
 if TYPE_CHECKING:
@@ -76,7 +78,7 @@ def _optimizer(wiring: Wiring) -> torch.optim.Optimizer:
 
 def _setup(parts: Parts, compute_loss: Callable[[Any], BatchOutcome], request: DiscoveryRequest) -> TrainingSetup:
     return TrainingSetup(
-        model=parts.wiring.model.value,
+        model=with_touched(parts.wiring.model.value, modules_beside(compute_loss)),
         optimizer=parts.optimizer,
         train_loader=parts.train.value if parts.train is not None else (),
         compute_loss=compute_loss,

@@ -12,7 +12,6 @@ from torch.utils.data import DataLoader
 from lr_magic.notebook.body.collected import put_back as collected_put_back
 from lr_magic.notebook.body.objects import mentioned_names_of, unwrapped_optimizer
 from lr_magic.notebook.body.quiet import Quiet
-from lr_magic.notebook.body.touched import WithTouched, parts_of, touched_objects
 from lr_magic.notebook.discovery.candidates import collect
 from lr_magic.notebook.shadow.cell_code import run_cell
 from lr_magic.notebook.shadow.files import files_kept_back
@@ -22,6 +21,7 @@ from lr_magic.pure.errors import DiscoveryError
 from lr_magic.training.intercepting.interception_one_cycle import intercepted_one_cycle
 from lr_magic.training.intercepting.interception_range_test import intercepted_range_test
 from lr_magic.training.restoring.restore import restored
+from lr_magic.training.restoring.touched import WithTouched, parts_of, touched_objects
 
 if TYPE_CHECKING:
     import ast
