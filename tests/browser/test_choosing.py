@@ -104,6 +104,7 @@ def test_zoom_sweep_and_overlay(open_notebook):
     output.get_by_role("button", name="Range").click()
     plot.root.locator(".selector, .brushintsel, .brush").first.wait_for(state="attached")
     plot.drag(1e-4, 1e-1)
+    wait_for_range(output, r"(9\.\d|1|1\.[01])e-\d", r"(0\.1|0\.11|9\.\de-2)")
     output.get_by_role("button", name="Zoom sweep").click()
     output.get_by_role("button", name="before").wait_for()  # the legend of the sweep that was zoomed into
     output.get_by_text("restored:").first.wait_for()

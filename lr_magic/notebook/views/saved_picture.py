@@ -30,7 +30,8 @@ _OUTPUT = ".jp-OutputArea-child"
 _LIVE = f"{_OUTPUT}:has(.{LIVE_CLASS})"
 STYLE = (
     f"<style>{_LIVE} + {_OUTPUT}, {_LIVE} + {_OUTPUT} + {_OUTPUT}:has(.{SUMMARY_CLASS}) {{display: none}} "
-    f"{_OUTPUT}:has(.{REPORT_CLASS}) + {_OUTPUT} .jupyter-widgets:not(:has(*)) {{display: none}}</style>"
+    f"{_OUTPUT}:has(.{REPORT_CLASS}) + {_OUTPUT} > .jp-OutputArea-output.jupyter-widgets:not(:has(*)) "
+    "{display: none}</style>"
 )
 
 
