@@ -1,4 +1,4 @@
-"""What a person asks of a run while it goes on: a small mailbox that the loop reads between steps."""
+"""What a person asks of a run while it goes on: one verb each, put into a mailbox that the loop reads between steps."""
 
 from __future__ import annotations
 
@@ -102,27 +102,58 @@ Command = Stop | Pause | Resume | Anneal | Extend | LowerPeak | RollBack
 
 
 class RunControl:
-    """Mailbox between a view and a loop.
+    """How a run is steered: a mailbox between whoever asks (a button, a script) and the loop, which reads it.
 
-    A button's handler may run late, twice or in another thread, so all it does is `send`; the loop calls `receive`
-    between steps. Nothing here waits or locks (``deque`` is atomic at both ends).
+    Each verb may be called from any thread, a callback of the run included. It returns at once; the loop follows
+    between two steps, in the order of the calls. Nothing here waits or locks (``deque`` is atomic at both ends).
 
     Parameters
     ----------
     poll
         Called by each `receive`: lets a notebook deliver what its front end has sent meanwhile.
+
+    Examples
+    --------
+    >>> control = RunControl()
+    >>> control.anneal(steps=20)
+    >>> control.receive()
+    Anneal(steps=20)
     """
 
     def __init__(self, poll: Callable[[], None] | None = None) -> None:
         self._commands: deque[Command] = deque()
         self._poll = poll
 
-    def send(self, command: Command) -> None:
-        """Ask the loop for something; returns at once."""
-        self._commands.append(command)
+    def stop(self) -> None:
+        """End the run after the step under way; what was measured is kept."""
+        self._commands.append(Stop())
+
+    def pause(self) -> None:
+        """Hold the run between two steps until `resume` or `stop`."""
+        self._commands.append(Pause())
+
+    def resume(self) -> None:
+        """Go on after `pause`."""
+        self._commands.append(Resume())
+
+    def anneal(self, steps: int | None = None) -> None:
+        """Cool down from the current rate to the final one over some steps, then end; see `Anneal`."""
+        self._commands.append(Anneal(steps))
+
+    def extend(self, epochs: float = 1, *, steps: int | None = None) -> None:
+        """Make the cycle longer by epochs, or by optimizer steps; see `Extend`."""
+        self._commands.append(Extend(epochs, steps))
+
+    def lower_peak(self, factor: float = 3.0) -> None:
+        """Divide the rates from the next step on; see `LowerPeak`."""
+        self._commands.append(LowerPeak(factor))
+
+    def roll_back(self, factor: float = 3.0) -> None:
+        """Take the weights of the last good point and go on at lower rates; see `RollBack`."""
+        self._commands.append(RollBack(factor))
 
     def receive(self) -> Command | None:
-        """Take the oldest command not yet read, or None."""
+        """Take the oldest command not yet read, or None: what the loop does between two steps."""
         if self._poll is not None:
             self._poll()
         return self._commands.popleft() if self._commands else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from dataclasses import replace
 
-from lr_magic.pure.control import RunControl, Stop
+from lr_magic.pure.control import RunControl
 from lr_magic.pure.results.stop_reason import StopReason
 
 AT_STEP = 5
@@ -122,7 +122,7 @@ def non_finite(setup):
 
 def stopped(setup):
     control = RunControl()
-    return in_forward(setup, lambda: control.send(Stop())), {"control": control}, StopReason.STOPPED
+    return in_forward(setup, control.stop), {"control": control}, StopReason.STOPPED
 
 
 class OneShot:

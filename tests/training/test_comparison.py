@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from lr_magic.pure.control import RunControl, Stop
+from lr_magic.pure.control import RunControl
 from lr_magic.pure.errors import SettingError
 from lr_magic.pure.results.stop_reason import StopReason
 from lr_magic.training.cycle.one_cycle import fit_one_cycle
@@ -88,7 +88,7 @@ def test_stop_keeps_the_trials_that_are_done():
     setup = validated_setup()
     before = fingerprint(setup)
     control = RunControl()
-    result = compare(setup, [1e-3, 1e-2, 1e-1], steps=10, on_trial=lambda _: control.send(Stop()), control=control)
+    result = compare(setup, [1e-3, 1e-2, 1e-1], steps=10, on_trial=lambda _: control.stop(), control=control)
     assert [trial.lr for trial in result.trials] == [1e-3]
     assert result.stop_reason is StopReason.STOPPED
     assert fingerprint(setup) == before

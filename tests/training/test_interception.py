@@ -9,7 +9,7 @@ from torch import nn
 from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 from torch.utils.data import DataLoader, TensorDataset
 
-from lr_magic.pure.control import RunControl, Stop
+from lr_magic.pure.control import RunControl
 from lr_magic.pure.errors import DiscoveryError
 from lr_magic.pure.results.stop_reason import StopReason
 from lr_magic.training.intercepting.interception import RunEnded
@@ -207,7 +207,7 @@ def test_stop_ends_it(model, optimizer, loader):
 
     def stop_at_third(record):
         if record.step == 2:
-            control.send(Stop())
+            control.stop()
 
     result = intercepted_range_test(
         lambda: loop(model, optimizer, loader), SETTINGS, on_step=stop_at_third, control=control
@@ -466,7 +466,7 @@ def test_stop_ends_a_training(model, optimizer, loader):
         lambda: loop(model, optimizer, loader),
         total_steps=40,
         max_lr=0.1,
-        on_step=lambda record: control.send(Stop()) if record.step == 4 else None,
+        on_step=lambda record: control.stop() if record.step == 4 else None,
         control=control,
     )
     assert (len(history.steps), history.stop_reason) == (5, StopReason.STOPPED)

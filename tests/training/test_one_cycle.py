@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from lr_magic.pure.control import RunControl, Stop
+from lr_magic.pure.control import RunControl
 from lr_magic.pure.errors import BatchError, SettingError
 from lr_magic.pure.results.stop_reason import StopReason
 from lr_magic.training.cycle.one_cycle import fit_one_cycle
@@ -124,7 +124,7 @@ def test_stop_ends_after_the_step_under_way_with_a_closed_epoch():
         epochs=5,
         max_lr=1e-2,
         control=control,
-        on_step=lambda record: record.step == 7 and control.send(Stop()),
+        on_step=lambda record: record.step == 7 and control.stop(),
     )
     assert (len(history.steps), history.stop_reason) == (8, StopReason.STOPPED)
     assert [epoch.valid_loss is not None for epoch in history.epochs] == [True, True]

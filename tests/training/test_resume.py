@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from lr_magic.pure.control import Anneal, Extend, LowerPeak, RunControl, Stop
+from lr_magic.pure.control import RunControl
 from lr_magic.pure.errors import SettingError
 from lr_magic.pure.results.fit_event import EventKind
 from lr_magic.pure.results.fit_history import FitHistory
@@ -88,10 +88,10 @@ def test_a_stopped_training_can_go_on(num_steps):
     expected_state, expected, _ = without_interrupt()
     setup, control = fresh_setup(), RunControl()
     if num_steps == 0:
-        control.send(Stop())
+        control.stop()
     partial = fit_one_cycle(
         setup, epochs=EPOCHS, max_lr=1e-2, control=control,
-        on_step=lambda record: control.send(Stop()) if record.step == num_steps - 1 else None,
+        on_step=lambda record: control.stop() if record.step == num_steps - 1 else None,
     )  # fmt: skip
     assert (partial.stop_reason, len(partial.steps)) == (StopReason.STOPPED, num_steps)
     history = fit_one_cycle(setup, resume=partial)
@@ -151,11 +151,11 @@ def test_what_was_done_to_the_cycle_is_still_done_after_a_resume():
     def steer(control):
         def on_step(record):
             if record.step == 2:
-                control.send(LowerPeak(2.0))
+                control.lower_peak(2.0)
             if record.step == 4:
-                control.send(Extend(steps=6))
+                control.extend(steps=6)
             if record.step == 14:
-                control.send(Anneal(steps=4))
+                control.anneal(steps=4)
 
         return on_step
 
@@ -258,8 +258,8 @@ def test_a_checkpoint_of_another_model_or_other_layers_is_refused(tmp_path):
 
 def test_the_json_of_a_history_has_its_events_and_no_resume_point():
     setup, control = fresh_setup(), RunControl()
-    control.send(LowerPeak(3.0))
-    control.send(Anneal(3))
+    control.lower_peak(3.0)
+    control.anneal(3)
     history = fit_one_cycle(setup, epochs=1, max_lr=slice(1e-4, 1e-2), control=control)
     again = FitHistory.from_json(history.to_json())
     assert again == history

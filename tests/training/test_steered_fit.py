@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from lr_magic.pure.control import Anneal, Extend, LowerPeak, Pause, Resume, RollBack, RunControl
+from lr_magic.pure.control import RunControl
 from lr_magic.pure.cycle.steered_cycle import SteeredCycle
 from lr_magic.pure.errors import SettingError
 from lr_magic.pure.results.fit_event import EventKind
@@ -22,18 +22,18 @@ from .fingerprint import bytes_of, fingerprint, plain
 from .small_setups import small_data, small_model, small_setup
 
 
-def at_step(step, control, *commands):
+def at_step(step, control, *verbs):
     def on_step(record):
         if record.step == step:
-            for command in commands:
-                control.send(command)
+            for verb in verbs:
+                verb(control)
 
     return on_step
 
 
-def steered(setup, step, *commands, **settings):
+def steered(setup, step, *verbs, **settings):
     control = RunControl()
-    on_step = at_step(step, control, *commands)
+    on_step = at_step(step, control, *verbs)
     return fit_one_cycle(setup, **{"epochs": 5, "max_lr": 1e-2, **settings}, control=control, on_step=on_step)
 
 
@@ -43,7 +43,7 @@ def weights_of(setup):
 
 @pytest.mark.parametrize("num_steps", [1, 4, 8])
 def test_anneal_now_ends_at_the_final_rate(num_steps):
-    history = steered(small_setup(), 11, Anneal(num_steps))
+    history = steered(small_setup(), 11, lambda control: control.anneal(num_steps))
     cycle = OneCycle(1e-2, 30)
     assert (len(history.steps), history.stop_reason) == (12 + num_steps, StopReason.COMPLETED)
     assert history.steps[-1].lr == cycle.final_lr
@@ -56,28 +56,46 @@ def test_anneal_now_ends_at_the_final_rate(num_steps):
 
 
 def test_the_length_of_the_annealing_need_not_be_given():
-    history = steered(small_setup(), 15, Anneal())
+    history = steered(small_setup(), 15, RunControl.anneal)
     assert len(history.steps) == 16 + 4
 
 
 def test_extending_by_an_epoch():
-    history = steered(small_setup(), 11, Extend())
+    history = steered(small_setup(), 11, RunControl.extend)
     assert (len(history.steps), len(history.epochs)) == (36, 6)
     assert history.steps[-1].lr == OneCycle(1e-2, 30).final_lr
     assert [event.kind for event in history.events] == [EventKind.EXTENDED]
 
 
 def test_every_step_is_at_the_rate_that_the_events_say():
-    history = steered(small_setup(), 7, LowerPeak(2.0), Extend(steps=5), Pause(), Anneal(9), Resume())
+    def steer(control):
+        control.lower_peak(2.0)
+        control.extend(steps=5)
+        control.pause()
+        control.anneal(9)
+        control.resume()
+
+    history = steered(small_setup(), 7, steer)
     schedule = SteeredCycle.of(OneCycle(1e-2, 30), history.events)
     assert [record.lr for record in history.steps] == [schedule.lr_at(step) for step in range(schedule.total_steps)]
     assert [event.kind.value for event in history.events] == ["peak_lowered", "extended", "annealed"]
 
 
-@pytest.mark.parametrize("make", [lambda: Anneal(0), lambda: Extend(0), lambda: LowerPeak(1.0), lambda: RollBack(0.5)])
-def test_impossible_commands_are_refused_where_they_are_made(make):
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda control: control.anneal(0),
+        lambda control: control.extend(0),
+        lambda control: control.extend(steps=0),
+        lambda control: control.lower_peak(1.0),
+        lambda control: control.roll_back(0.5),
+    ],
+)
+def test_what_no_cycle_can_do_is_refused_where_it_is_asked(ask):
+    control = RunControl()
     with pytest.raises(SettingError):
-        make()
+        ask(control)
+    assert control.receive() is None
 
 
 # Going back
@@ -127,7 +145,7 @@ def test_a_spike_is_an_offer_that_a_command_takes_up():
     def on_event(event):
         seen.append(event)
         if event.kind is EventKind.BLEW_UP:
-            control.send(RollBack())
+            control.roll_back()
 
     history = fit_one_cycle(setup, epochs=5, max_lr=1e-2, control=control, on_event=on_event)
     assert [event.kind for event in seen] == [EventKind.BLEW_UP, EventKind.ROLLED_BACK, EventKind.PEAK_LOWERED]
@@ -161,7 +179,7 @@ def test_going_back_at_will_gives_the_weights_of_that_step_bit_for_bit():
     def on_step(record):
         weights[record.step + 1] = weights_of(setup)
         if record.step == 9:
-            control.send(RollBack(factor=1.0))
+            control.roll_back(factor=1.0)
 
     def on_event(_event):
         weights["then"] = weights_of(setup)

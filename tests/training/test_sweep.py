@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lr_magic.pure.control import Pause, Resume, RunControl, Stop
+from lr_magic.pure.control import Extend, RunControl
 from lr_magic.pure.results.stop_reason import StopReason
 from lr_magic.pure.schedules import sweep_lrs
 from lr_magic.training.steering import Steering
@@ -134,7 +134,7 @@ def test_records_arrive_in_order():
 
 def test_stop_keeps_what_was_measured():
     control = RunControl()
-    result = range_test(small_setup(), control=control, on_step=lambda r: r.step == 6 and control.send(Stop()))
+    result = range_test(small_setup(), control=control, on_step=lambda r: r.step == 6 and control.stop())
     assert (len(result.losses), result.stop_reason) == (7, StopReason.STOPPED)
 
 
@@ -145,10 +145,10 @@ def test_a_pause_polls_until_it_is_over():
     def sleep(seconds):
         slept.append(seconds)
         if len(slept) == 3:
-            control.send(Resume())
+            control.resume()
 
     steering = Steering(control, sleep=sleep)
-    control.send(Pause())
+    control.pause()
     assert steering.follow()
     assert len(slept) == 3
     assert len(polls) >= 4
@@ -157,15 +157,15 @@ def test_a_pause_polls_until_it_is_over():
 
 def test_stop_ends_a_pause():
     control = RunControl()
-    control.send(Pause())
-    steering = Steering(control, sleep=lambda _: control.send(Stop()))
+    control.pause()
+    steering = Steering(control, sleep=lambda _: control.stop())
     assert not steering.follow()
 
 
 def test_a_loop_adds_commands_of_its_own_and_ignores_unknown_ones():
     heard = []
     control = RunControl()
-    for command in ("unknown", 3):
-        control.send(command)
-    assert Steering(control, {int: heard.append}).follow()
-    assert heard == [3]
+    control.anneal()
+    control.extend(2)
+    assert Steering(control, {Extend: heard.append}).follow()
+    assert heard == [Extend(2)]

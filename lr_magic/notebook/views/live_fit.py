@@ -14,7 +14,7 @@ from lr_magic.notebook.views.live_range_test import LIVE_CLASS
 from lr_magic.notebook.views.redraw_clock import RedrawClock
 from lr_magic.notebook.views.run_buttons import RunButtons
 from lr_magic.notebook.views.status_line import Progress, duration, ending_html, progress_html
-from lr_magic.pure.control import Anneal, Extend, LowerPeak
+from lr_magic.pure.control import RunControl
 from lr_magic.pure.curve_reading.smoothing import smooth
 from lr_magic.pure.picture.lr_text import lr_text
 from lr_magic.pure.picture.thinning import ThinnedCurve
@@ -24,7 +24,6 @@ from lr_magic.pure.results.fit_event import EventKind
 if TYPE_CHECKING:
     import numpy as np
 
-    from lr_magic.pure.control import RunControl
     from lr_magic.pure.results.fit_event import FitEvent
     from lr_magic.pure.results.fit_history import FitHistory
     from lr_magic.pure.results.records import EpochRecord, StepRecord
@@ -32,13 +31,13 @@ if TYPE_CHECKING:
 
 _STEERING = (
     (
-        Anneal(),
+        RunControl.anneal,
         "Anneal now",
         "angle-double-down",
         "Cool down from the current rate, then end: stop early and land well",
     ),
-    (Extend(), "Extend", "plus", "Make the cycle one epoch longer"),
-    (LowerPeak(), "Lower rates", "arrow-down", "Divide the rates by 3 from the next step on"),
+    (RunControl.extend, "Extend", "plus", "Make the cycle one epoch longer"),
+    (RunControl.lower_peak, "Lower rates", "arrow-down", "Divide the rates by 3 from the next step on"),
 )
 
 

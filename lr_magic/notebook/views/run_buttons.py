@@ -7,26 +7,26 @@ from typing import TYPE_CHECKING
 from ipywidgets import Button, HBox, Layout
 
 from lr_magic.notebook.views.comm_delivery import deliver_during_runs
-from lr_magic.pure.control import Pause, Resume, RollBack, Stop
+from lr_magic.pure.control import RunControl
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from lr_magic.pure.control import Command, RunControl
+    Verb = Callable[[RunControl], None]
 
 
 class RunButtons:
-    """Buttons that send commands to a run; each handler only puts a command into the mailbox.
+    """Buttons that steer a run; each handler only calls a verb of its control.
 
     Parameters
     ----------
     control
-        The mailbox.
+        Of the run.
     steering
-        Further commands, each with its button's text, icon and tooltip.
+        Further verbs of the control, each with its button's text, icon and tooltip.
     """
 
-    def __init__(self, control: RunControl, steering: Sequence[tuple[Command, str, str, str]] = ()) -> None:
+    def __init__(self, control: RunControl, steering: Sequence[tuple[Verb, str, str, str]] = ()) -> None:
         self._control = control
         self._is_paused = False
         self.stop = _button("Stop", "stop", "End the run after this step; what was measured is kept")
@@ -35,7 +35,7 @@ class RunButtons:
         self.pause.on_click(self._on_pause)
         self.steering = [self._steering_button(*each) for each in steering]
         self.roll_back = self._steering_button(
-            RollBack(), "Go back", "undo", "Take the last good weights, lower the rates"
+            RunControl.roll_back, "Go back", "undo", "Take the last good weights, lower the rates"
         )
         self.roll_back.layout.display = "none"
         buttons = [self.stop, self.pause, *self.steering, self.roll_back]
@@ -43,10 +43,10 @@ class RunButtons:
             deliver_during_runs(button)
         self.widget = HBox(buttons)
 
-    def _steering_button(self, command: Command, description: str, icon: str, tooltip: str) -> Button:
+    def _steering_button(self, steer: Verb, description: str, icon: str, tooltip: str) -> Button:
         button = _button(description, icon, tooltip)
         button.layout.width = "10em"
-        button.on_click(lambda _: self._control.send(command))
+        button.on_click(lambda _: steer(self._control))
         return button
 
     def offer_roll_back(self) -> None:
@@ -65,12 +65,15 @@ class RunButtons:
         self.widget.layout.display = "none"
 
     def _on_stop(self, _button: Button) -> None:
-        self._control.send(Stop())
+        self._control.stop()
         self.stop.description = "Stopping"
 
     def _on_pause(self, _button: Button) -> None:
         self._is_paused = not self._is_paused
-        self._control.send(Pause() if self._is_paused else Resume())
+        if self._is_paused:
+            self._control.pause()
+        else:
+            self._control.resume()
         self.pause.description = "Resume" if self._is_paused else "Pause"
         self.pause.icon = "play" if self._is_paused else "pause"
 

@@ -80,7 +80,7 @@ class BlowUpGuard:
     last_good
         None keeps nothing: a blow-up is noted, and losses that are no numbers end the training.
     rolls_back
-        True: goes back by itself, to lower rates; False: on a `RollBack` command, and where the training is over since
+        True: goes back by itself, to lower rates; False: on `control.roll_back()`, and where the training is over since
         its losses are no numbers any more, so that the weights are good for something.
     """
 

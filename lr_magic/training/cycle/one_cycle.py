@@ -65,7 +65,8 @@ def fit_one_cycle(
         For this training in place of the groups' own, >= 0; groups without any, beside others that have some, keep 0.
     roll_back
         What to do when the loss blows up. True: take the weights of the last good point and go on at a third of the
-        rates. None: note it and keep that point for a `RollBack` command, if there is a `control`. False: keep nothing.
+        rates. None: note it, and keep that point for `control.roll_back()` if there is a `control`. False: keep
+        nothing.
     restore_best
         End with the weights of the epoch with the lowest validation loss.
     checkpoint
@@ -78,7 +79,7 @@ def fit_one_cycle(
     on_epoch, on_event
         Called at the end of each epoch, and with whatever is done to the cycle on the way.
     control
-        Read between steps: takes the commands of `lr_magic.pure.control`.
+        Steers the training: followed between two steps (see `RunControl`).
 
     Raises
     ------
