@@ -74,6 +74,17 @@ def test_layers_are_frozen_by_name_and_the_others_left_alone():
     assert bytes_of(model.fc.bias) == before["fc.bias"]
 
 
+def test_freezing_by_name_leaves_layers_that_are_frozen_already_frozen_whole():
+    model = Stages()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    freeze(model, optimizer, last=2)
+    outcome = freeze(model, optimizer, names=["layer4"])
+    assert [row.num_held_norms for row in outcome.rows] == [1, 4, 4, 4, 4, 0]
+    before = bytes_per_name(model)
+    train(model, optimizer)
+    assert changed(before, model) == {"fc"}
+
+
 def test_batch_norms_of_frozen_layers_can_go_on_learning():
     model = Stages()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
@@ -239,6 +250,16 @@ def test_a_scheduler_keeps_the_groups_it_was_made_for():
     scheduler.step()
 
 
+def test_what_a_scheduler_keeps_out_of_the_optimizer_is_said():
+    model = Stages()
+    optimizer = torch.optim.SGD(model.fc.parameters(), lr=1e-2)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1)
+    outcome = unfreeze(model, optimizer)
+    num_others = sum(1 for _ in model.parameters()) - 2
+    assert f"{num_others} parameter tensors are not in the optimizer" in outcome.notes[1]
+    assert len(scheduler.optimizer.param_groups) == 1
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -248,6 +269,7 @@ def test_a_scheduler_keeps_the_groups_it_was_made_for():
         lambda m, o: freeze(m, o, names=["nope"]),
         lambda m, o: freeze(m, o, names=["conv1", "bn1", "layer1", "layer2", "layer3", "layer4", "fc"]),
         lambda m, o: unfreeze(m, o, names=["nope"]),
+        lambda _, o: freeze(nn.Sequential(nn.Linear(4, 4), nn.LazyLinear(2)), o),
     ],
 )
 def test_refusals_touch_nothing(command):

@@ -37,6 +37,23 @@ def test_stages_are_groups_with_the_norm_of_the_stem():
     assert labels(Stages()) == ["conv1, bn1", "layer1", "layer2", "layer3", "layer4", "fc"]
 
 
+@pytest.mark.parametrize("wrap", [nn.utils.parametrizations.weight_norm, nn.utils.parametrizations.spectral_norm])
+def test_a_parametrized_layer_is_one_layer(wrap):
+    plain = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2))
+    wrapped = nn.Sequential(*(wrap(layer) if isinstance(layer, nn.Linear) else layer for layer in plain))
+    assert labels(wrapped) == labels(plain) == ["0", "2", "4"]
+    assert labels(wrap(nn.Linear(4, 2))) == ["ParametrizedLinear"]
+
+
+def test_a_module_with_a_parametrized_weight_of_its_own_and_layers_is_opened_all_the_same():
+    model = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 8), nn.Linear(8, 2))
+    model.register_parameter("scale", nn.Parameter(torch.ones(2, 2)))
+    nn.utils.parametrizations.weight_norm(model, "scale")
+    found = find_layer_groups(model)
+    assert [group.names[-1] for group in found] == ["0", "1", "2"]
+    assert sorted(map(id, model.parameters())) == sorted(id(p) for group in found for p in group.parameters)
+
+
 def test_each_block_of_a_transformer_is_a_group():
     found = labels(VisionTransformer(3))
     assert found[0] == "class_token to encoder.pos_embedding"

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from torch import nn
+
 from lr_magic.pure.errors import SettingError
 from lr_magic.training.layers.frozen_norms import batch_norms, hold_norms, norms_with_parameters, release_norms
-from lr_magic.training.layers.group_layout import add_missing, group_by_layers, has_scheduler
+from lr_magic.training.layers.group_layout import add_missing, group_by_layers, has_scheduler, missing_parameters
 from lr_magic.training.layers.layer_groups import check_name, find_layer_groups, is_within
 from lr_magic.training.layers.layer_rows import rows_of
 from lr_magic.training.layers.layer_units import unwrapped
@@ -15,7 +17,6 @@ from lr_magic.training.layers.layer_units import unwrapped
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from torch import nn
     from torch.optim import Optimizer
 
     from lr_magic.pure.results.layer_table import LayerRow
@@ -73,6 +74,7 @@ def freeze(
         For an unknown name, a number of groups that the model does not have, or when nothing would be left to train;
         nothing has been touched.
     """
+    _refuse_lazy(model)
     layers = find_layer_groups(model, groups)
     to_freeze = _named(model, names) if names else _all_but_last(layers, 1 if last is None else last)
     frozen_ids = {id(p) for p in to_freeze}
@@ -106,6 +108,7 @@ def unfreeze(
     groups
         Own layer groups, see `find_layer_groups`.
     """
+    _refuse_lazy(model)
     layers = find_layer_groups(model, groups)
     chosen = _named(model, names) if names else [p for layer in layers for p in layer.parameters]
     if names or not any(hasattr(p, _MARK) for p in chosen):
@@ -127,6 +130,14 @@ def _named(model: nn.Module, names: Sequence[str]) -> list[nn.Parameter]:
     for name in names:
         check_name(inner, name)
     return [p for path, p in inner.named_parameters() if any(is_within(path, name) for name in names)]
+
+
+def _refuse_lazy(model: nn.Module) -> None:
+    lazy = [name for name, p in model.named_parameters() if nn.parameter.is_lazy(p)]
+    if lazy:
+        raise SettingError(
+            f"{lazy[0]} has no shape before its first batch: show the model one first, for example model(images)."
+        )
 
 
 def _refuse_nothing_left(model: nn.Module, frozen_ids: set[int]) -> None:
@@ -162,14 +173,17 @@ def _norm_parameters(model: nn.Module) -> set[int]:
 
 
 def _settle_norms(model: nn.Module, frozen_ids: set[int], *, is_held_still: bool | None) -> int:
-    """Hold the batch norms of frozen layers (None: as they are), let go of the others; number in frozen layers."""
+    """Hold the batch norms of frozen layers (None: as they are), let go of those trained; number in frozen layers.
+
+    Those of layers that were frozen before, and are not among `frozen_ids`, stay as they are.
+    """
     num_frozen = 0
     for norm, parameters in norms_with_parameters(model):
         is_frozen = bool(parameters) and all(id(p) in frozen_ids for p in parameters)
         num_frozen += is_frozen
         if is_frozen and is_held_still:
             hold_norms([norm])
-        elif not is_frozen or is_held_still is False:
+        elif (is_frozen and is_held_still is False) or any(p.requires_grad for p in parameters):
             release_norms([norm])
     return num_frozen
 
@@ -185,7 +199,7 @@ def _follow(optimizer: Optimizer | None, layers: Sequence[LayerGroup]) -> list[s
     if optimizer is None:
         return []
     if has_scheduler(optimizer):
-        return ["the optimizer's groups are as they were: a scheduler is attached to them, make it anew after this"]
+        return _scheduler_notes(optimizer, layers)
     before = len(optimizer.param_groups)
     num_added = add_missing(optimizer, layers)
     group_by_layers(optimizer, layers)
@@ -194,4 +208,14 @@ def _follow(optimizer: Optimizer | None, layers: Sequence[LayerGroup]) -> list[s
         notes.append(f"{num_added} parameter tensors were not in the optimizer and have been added")
     if len(optimizer.param_groups) != before:
         notes.append(f"the optimizer has {len(optimizer.param_groups)} groups now, one rate each; its state is kept")
+    return notes
+
+
+def _scheduler_notes(optimizer: Optimizer, layers: Sequence[LayerGroup]) -> list[str]:
+    notes = ["the optimizer's groups are as they were: a scheduler is attached to them, make it anew after this"]
+    num_missing = sum(map(len, missing_parameters(optimizer, layers)))
+    if num_missing:
+        notes.append(
+            f"{num_missing} parameter tensors are not in the optimizer and will not be trained: make both anew"
+        )
     return notes

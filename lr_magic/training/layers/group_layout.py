@@ -9,6 +9,7 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from torch import nn
     from torch.optim import Optimizer
 
     from lr_magic.training.layers.layer_groups import LayerGroup
@@ -90,16 +91,19 @@ def _part(group: Group, chosen: list[int]) -> Group:
 
 def add_missing(optimizer: Optimizer, layers: Sequence[LayerGroup]) -> int:
     """Give the optimizer the trained parameters that it does not hold yet, with its default options; how many."""
-    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
     has_names = "param_names" in optimizer.param_groups[0]
-    num_added = 0
-    for number, layer in enumerate(layers):
-        missing = [p for p in layer.parameters if p.requires_grad and id(p) not in held]
+    all_missing = missing_parameters(optimizer, layers)
+    for number, (layer, missing) in enumerate(zip(layers, all_missing, strict=True)):
         if missing:
             named = [(f"{layer.label}[{index}]", p) for index, p in enumerate(missing)]
             optimizer.add_param_group({"params": named if has_names else missing, LAYER_KEY: number})
-            num_added += len(missing)
-    return num_added
+    return sum(map(len, all_missing))
+
+
+def missing_parameters(optimizer: Optimizer, layers: Sequence[LayerGroup]) -> list[list[nn.Parameter]]:
+    """For each layer group, its trained parameters that an optimizer does not hold."""
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    return [[p for p in layer.parameters if p.requires_grad and id(p) not in held] for layer in layers]
 
 
 def layer_numbers(optimizer: Optimizer) -> list[int] | None:

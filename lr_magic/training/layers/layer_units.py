@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
+from torch.nn.utils.parametrize import is_parametrized
 
 _LISTS = (nn.ModuleList, nn.ModuleDict)
+# Child of a module that torch computes some of its weights in: weight norm, spectral norm.
+_PARAMETRIZATIONS = "parametrizations"
 
 
 @dataclass(frozen=True)
@@ -51,17 +54,18 @@ class LayerUnit:
     @property
     def can_open(self) -> bool:
         """Whether it has children with parameters."""
-        return self.module is not None and any(_has_parameters(child) for child in self.module.children())
+        return self.module is not None and bool(_parts(self.module))
 
 
 def owner_units(path: str, module: nn.Module | None) -> list[LayerUnit]:
     """Units of an opened module: its loose parameters, then its children; wrappers of one child are looked through."""
     if module is None:
         return []
-    own = tuple(module.parameters(recurse=False))
-    units = [LayerUnit(_joined(path, _first_own_name(module)), None, own)] if own else []
-    children = [(name, child) for name, child in module.named_children() if _has_parameters(child)]
-    if len(children) == 1 and any(_has_parameters(inner) for inner in children[0][1].children()):
+    named = _own_parameters(module)
+    own = tuple(named.values())
+    units = [LayerUnit(_joined(path, next(iter(named))), None, own)] if own else []
+    children = _parts(module)
+    if len(children) == 1 and _parts(children[0][1]):
         name, child = children[0]
         return units + owner_units(_joined(path, name), child)
     if not children and own:
@@ -84,19 +88,30 @@ def unwrapped(model: nn.Module) -> nn.Module:
 
 def _is_layer(module: nn.Module) -> bool:
     """Whether it holds a weight matrix itself; a lazy module will."""
-    own = list(module.parameters(recurse=False))
     if isinstance(module, nn.modules.batchnorm._NormBase):  # noqa: SLF001 - torch's only common base of batch norms
         return False
-    has_children = any(True for _ in module.children())
+    has_children = any(name != _PARAMETRIZATIONS for name, _ in module.named_children())
+    own = _own_parameters(module).values()
     return any(nn.parameter.is_lazy(p) or (p.ndim >= 2 and not has_children) for p in own)
+
+
+def _own_parameters(module: nn.Module) -> dict[str, nn.Parameter]:
+    """Parameters of a module without those of its children, by name; with those that its own are computed from."""
+    own = dict(module.named_parameters(recurse=False))
+    if is_parametrized(module):
+        own.update(module.get_submodule(_PARAMETRIZATIONS).named_parameters(_PARAMETRIZATIONS))
+    return own
+
+
+def _parts(module: nn.Module) -> list[tuple[str, nn.Module]]:
+    """Children with parameters, by name."""
+    return [
+        (name, child) for name, child in module.named_children() if name != _PARAMETRIZATIONS and _has_parameters(child)
+    ]
 
 
 def _has_parameters(module: nn.Module) -> bool:
     return next(module.parameters(), None) is not None
-
-
-def _first_own_name(module: nn.Module) -> str:
-    return next(name for name, _ in module.named_parameters(recurse=False))
 
 
 def _joined(path: str, name: str) -> str:
