@@ -7,7 +7,7 @@ import json
 import nbformat
 from nbclient import NotebookClient
 
-from benchmarks.results_page import machine, write_section
+from benchmarks.results_page import machine, table, write_section
 
 CELL = """
 import json, time
@@ -18,66 +18,77 @@ from lr_magic.pure.control import RunControl
 from lr_magic.pure.results.records import StepRecord
 from lr_magic.pure.schedules import OneCycle
 
-messages = []
+sent = []  # bytes of each message
 send = ipywidgets.Widget._send
-def counted(self, message, **rest):
-    messages.append(type(self).__name__)
-    return send(self, message, **rest)
+def counted(self, message, buffers=None):
+    sent.append(len(json.dumps(message)) + sum(memoryview(each).nbytes for each in buffers or ()))
+    return send(self, message, buffers)
 ipywidgets.Widget._send = counted
 rng = np.random.default_rng(0)
 
-def sweep(num_steps, step_s):
+def sweep_records(num_steps):
     lrs = np.geomspace(1e-7, 10, num_steps)
     losses = 2 - 1 / (1 + 1e-2 / lrs) + 0.05 * rng.normal(size=num_steps)
-    live = LiveRangeTest(1e-7, 10, num_steps, RunControl())
-    messages.clear()
+    return [StepRecord(i, float(lr), float(loss)) for i, (lr, loss) in enumerate(zip(lrs, losses))]
+
+def fit_records(num_steps):
+    return [StepRecord(i, 1e-2, 2.0 + float(rng.normal()), 0.9) for i in range(num_steps)]
+
+def run(live, records, step_s):
+    redraws = []
+    take = live._turns.take
+    parts = live._turns._parts
+    live._turns._parts = (counting(redraws, part) for part in parts)
+    sent.clear()
     spent, began = 0.0, time.perf_counter()
-    for step in range(num_steps):
+    for record in records:
         until = time.perf_counter() + step_s
         while time.perf_counter() < until:
             pass
         start = time.process_time()
-        live.on_step(StepRecord(step, float(lrs[step]), float(losses[step])))
+        live.on_step(record)
         spent += time.process_time() - start
-    return spent / (time.perf_counter() - began), messages.count("Lines"), len(messages)
+    seconds = time.perf_counter() - began
+    return {
+        "share": spent / seconds, "redraws_per_s": len(redraws) / seconds, "messages": len(sent),
+        "messages_per_redraw": len(sent) / len(redraws), "kilobytes_per_s": sum(sent) / seconds / 1000,
+    }
 
-def redraw(num_points):
-    live = LiveRangeTest(1e-7, 10, num_points, RunControl())
-    live._redraws.is_due = lambda: False
-    lrs = np.geomspace(1e-7, 10, num_points)
-    for step in range(num_points):
-        live.on_step(StepRecord(step, float(lrs[step]), 2.0 + float(rng.normal())))
-    live._statuses.is_due = lambda: False
-    live._redraw()
-    times = []
-    for _ in range(50):
-        live._losses[-1] += 0.01
-        start = time.process_time()
-        live._redraw()
-        times.append(time.process_time() - start)
-    return float(np.median(times))
+def counting(redraws, part):
+    def draw():
+        redraws.append(1)
+        part()
+    return draw
 
-def fit_redraw(num_steps):
-    live = LiveFit(OneCycle(1e-2, num_steps), 5, RunControl(), has_momentum=True)
-    live._clock.is_due = lambda: False
+def redraw_cost(live, records, draw):
+    live._turns.take = lambda: None
     start = time.process_time()
-    for step in range(num_steps):
-        live.on_step(StepRecord(step, 1e-2, 2.0, 0.9))
-    per_step = (time.process_time() - start) / num_steps
+    for record in records:
+        live.on_step(record)
+    per_step = (time.process_time() - start) / len(records)
     times = []
-    for _ in range(20):
-        live.on_step(StepRecord(num_steps, 1e-2, float(rng.normal()), 0.9))
+    for record in records[:50]:
+        live.on_step(record)
         start = time.process_time()
-        live._redraw()
+        draw()
         times.append(time.process_time() - start)
-    return per_step, float(np.median(times))
+    return {"step": per_step, "redraw": float(np.median(times))}
 
-share, curve_messages, all_messages = sweep(1000, 0.010)
-print(json.dumps({
-    "share": share, "curve_messages": curve_messages, "all_messages": all_messages,
-    "redraw_100": redraw(100), "redraw_1000": redraw(1000),
-    "fit": {str(n): fit_redraw(n) for n in (100, 10_000, 100_000)},
-}))
+def sweep(num_steps):
+    return LiveRangeTest(1e-7, 10, num_steps, RunControl())
+
+def fit(num_steps):
+    return LiveFit(OneCycle(1e-2, num_steps), 5, RunControl(), has_momentum=True)
+
+results = {"sweep": {}, "fit": {}}
+for n in (100, 1_000, 10_000, 100_000):
+    live = sweep(n)
+    results["sweep"][n] = redraw_cost(live, sweep_records(n), live._draw_curve)
+    live = fit(n)
+    results["fit"][n] = redraw_cost(live, fit_records(n), live._losses_turn)
+results["a sweep"] = run(sweep(1000), sweep_records(1000), 0.010)
+results["a training"] = run(fit(1000), fit_records(1000), 0.010)
+print(json.dumps(results))
 """
 
 
@@ -92,10 +103,21 @@ def measured() -> dict[str, object]:
 def main() -> None:
     """Measure and write the section."""
     found = measured()
-    fits = "\n".join(
-        f"| {int(n):,} | {1e6 * per_step:.1f} µs | {1e3 * redraw:.2f} ms |"
-        for n, (per_step, redraw) in found["fit"].items()
-    )
+    runs = {name: found[name] for name in ("a sweep", "a training")}
+    of_runs = [
+        ["part of the time that the view takes", *(f"{100 * run['share']:.2f} %" for run in runs.values())],
+        ["redraws per second", *(f"{run['redraws_per_s']:.1f}" for run in runs.values())],
+        ["messages per redraw", *(f"{run['messages_per_redraw']:.3f}" for run in runs.values())],
+        ["sent", *(f"{run['kilobytes_per_s']:.0f} kB/s" for run in runs.values())],
+    ]
+    of_lengths = [
+        [
+            f"{int(n):,}",
+            *(f"{1e6 * found[kind][n]['step']:.1f} µs" for kind in ("sweep", "fit")),
+            *(f"{1e3 * found[kind][n]['redraw']:.2f} ms" for kind in ("sweep", "fit")),
+        ]
+        for n in found["sweep"]
+    ]
     write_section(
         "view",
         f"""
@@ -103,18 +125,11 @@ def main() -> None:
 
 {machine()}; processor seconds of the kernel, in a real kernel without a page. `python -m benchmarks.view_cost`.
 
-| a sweep of 1,000 steps of 10 ms | |
-|---|---|
-| part of the time that the view takes | {100 * found["share"]:.2f} % |
-| messages with the curve / all messages | {found["curve_messages"]} / {found["all_messages"]} |
-| one redraw at 100 points | {1e3 * found["redraw_100"]:.2f} ms |
-| one redraw at 1,000 points | {1e3 * found["redraw_1000"]:.2f} ms |
+{table(["1,000 steps of 10 ms", *runs], of_runs)}
 
-A training's view, by its length:
+By the length of the run; a redraw is that of the curve, the largest part of the view:
 
-| steps so far | a step | a redraw |
-|---|---|---|
-{fits}
+{table(["steps so far", "a step of a sweep", "of a training", "a redraw of a sweep", "of a training"], of_lengths)}
 """,
     )
 

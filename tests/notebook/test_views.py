@@ -6,10 +6,12 @@ import ipywidgets
 import numpy as np
 import pytest
 
+from lr_magic.notebook.views.live_comparison import LiveComparison
 from lr_magic.notebook.views.live_fit import LiveFit
 from lr_magic.notebook.views.live_range_test import LiveRangeTest
-from lr_magic.notebook.views.redraw_clock import RedrawClock
+from lr_magic.notebook.views.turns import Turns
 from lr_magic.pure.control import Anneal, Extend, LowerPeak, Pause, Resume, RunControl, Stop
+from lr_magic.pure.curve_reading.suggestion import RULE_MEANINGS, RULES
 from lr_magic.pure.results.fit_event import EventKind, FitEvent
 from lr_magic.pure.results.fit_history import FitHistory
 from lr_magic.pure.results.range_test_result import RangeTestResult
@@ -56,23 +58,51 @@ def test_the_curve_in_the_end_is_the_whole_curve(live, result):
     assert live.figure.choice.suggestion.x[0] == result.suggestion
 
 
-def test_redraws_are_limited_by_time_not_by_steps(live, monkeypatch):
+@pytest.fixture
+def clock(monkeypatch):
+    """Time as the views see it: a list with the present second."""
     now = [0.0]
     monkeypatch.setattr("lr_magic.notebook.views.redraw_clock.perf_counter", lambda: now[0])
-    live._redraws = RedrawClock(interval_s=0.07)
-    redraws = []
-    monkeypatch.setattr(live, "_redraw", lambda: redraws.append(now[0]))
-    for step in range(100):
-        now[0] += 0.01
-        live.on_step(StepRecord(step, LRS[step], LOSSES[step]))
-    assert 12 <= len(redraws) <= 15
+    return now
 
 
-def test_a_step_between_redraws_sends_nothing(live, monkeypatch):
-    monkeypatch.setattr(live._redraws, "is_due", lambda: False)
+def views():
+    """Each live view, with a function that feeds it one step."""
+    sweep = LiveRangeTest(1e-7, 10, 100, RunControl())
+    fit = LiveFit(OneCycle(1e-2, 100), 5, RunControl(), has_momentum=True)
+    comparison = LiveComparison(100, RunControl())
+    return {
+        "sweep": lambda step: sweep.on_step(StepRecord(step, LRS[step], LOSSES[step])),
+        "fit": lambda step: fit.on_step(StepRecord(step, 1e-2, LOSSES[step], 0.9)),
+        "comparison": lambda step: comparison.on_step(1e-2, StepRecord(step, 1e-2, LOSSES[step])),
+    }
+
+
+@pytest.mark.parametrize("view", ["sweep", "fit", "comparison"])
+def test_a_redraw_is_one_message_and_a_step_between_redraws_none(clock, monkeypatch, view):
+    take = views()[view]
+    take(0)
+    clock[0] += 1.0
+    take(1)
     messages = sent_by(monkeypatch)
-    feed(live)
-    assert messages == []
+    sent = []
+    for step in range(2, 75):
+        clock[0] += 0.01
+        messages.clear()
+        take(step)
+        sent.append(len(messages))
+    assert max(sent) == 1
+    assert 10 <= sum(sent) / 0.73 <= 20  # redraws per second
+
+
+def test_parts_of_a_view_take_turns(clock):
+    drawn = []
+    turns = Turns(lambda: drawn.append("a"), lambda: drawn.append("a"), lambda: drawn.append("b"))
+    for _ in range(6):
+        clock[0] += 1.0
+        turns.take()
+        turns.take()
+    assert "".join(drawn) == "aabaab"
 
 
 def test_a_click_moves_the_choice_to_the_curve(live, result):
@@ -132,6 +162,30 @@ def test_a_dragged_range_is_the_choice_and_a_click_replaces_it(live, result):
     assert result.lr_range is None
 
 
+def test_every_rule_has_a_name_that_can_be_read_and_an_explanation(live, result):
+    live.finish(result)
+    ticks = live.figure.choice.ticks
+    others = [rule for rule, lr in result.suggestions.items() if lr != result.suggestion]
+    assert list(ticks.names.text) == others
+    assert all(f"{rule} " in words and ": " in words for rule, words in zip(others, ticks.marks.names, strict=True))
+    assert set(RULE_MEANINGS) == set(RULES)
+
+
+def test_names_of_rules_that_agree_stand_below_each_other(live):
+    ticks = live.figure.choice.ticks
+    ticks.draw({"valley": 1e-3, "steepest": 1.1e-3, "minimum": 1.0})
+    heights = ticks.names.y
+    assert heights[0] > heights[1] + 0.04
+    assert heights[2] == heights[0]
+
+
+def test_a_proposed_range_is_drawn(live, result):
+    result.first_stage_lr = 1e-2
+    live.finish(result)
+    assert tuple(live.figure.choice.proposed.x) == result.proposed_range
+    assert live.figure.choice.proposed_label.text[0].startswith("proposed ")
+
+
 def test_range_mode_by_toggle_and_by_key(live, result):
     live.finish(result)
     live.panel.field._receive(live.panel.field, {"kind": "shift", "value": True}, [])
@@ -187,15 +241,28 @@ def test_steering_changes_the_length_and_is_told(live_fit):
     live_fit.on_event(FitEvent(20, EventKind.ANNEALED, "cooling down", 5))
     assert "step 10 of 25" in (live_fit._show_status(), live_fit.status.value)[1]
     assert live_fit.figure.x_scale.max == 149
+    assert live_fit.figure.schedule.planned.x[-1] == 24  # the plan that is drawn is the present one
 
 
 def test_a_hundred_thousand_steps_are_drawn_in_few_points(live_fit, monkeypatch):
-    monkeypatch.setattr(live_fit._clock, "is_due", lambda: False)
+    monkeypatch.setattr(live_fit._turns, "take", lambda: None)
     train(live_fit, 100_000)
-    live_fit._redraw()
-    assert len(live_fit.figure.raw.x) <= 1200
-    assert len(live_fit.figure.smoothed.x) <= 600
-    assert np.nanmax(live_fit.figure.raw.y) == 1.0  # the highest loss is still there
+    live_fit._losses_turn()  # moves the axis
+    live_fit._losses_turn()
+    assert live_fit.figure.curve.y.shape[1] <= 1200
+    assert np.nanmax(live_fit.figure.curve.y[0]) == 1.0  # the highest loss is still there
+
+
+def test_ten_thousand_epochs_are_shown_in_few_rows_and_points(live_fit, clock):
+    for number in range(1, 10_001):
+        live_fit.on_epoch(EpochRecord(number, 1.0, 100.0 if number != 77 else 0.5, {}, 0.1))
+    clock[0] += 1.0
+    live_fit.on_epoch(EpochRecord(10_001, 1.0, 100.0, {}, 0.1))
+    assert len(live_fit.figure.validation.x) <= 200
+    assert live_fit.table.value.count("<tr") <= 32
+    assert "9,970 epochs" in live_fit.table.value
+    assert ">77<" in live_fit.table.value  # the best one
+    assert live_fit.figure.best.y[0] == 0.5
 
 
 def test_steering_buttons_send_their_commands():

@@ -68,8 +68,8 @@ class ChoicePanel:
         marks = self._figure.choice
         if result.suggestion is not None:
             marks.draw_suggestion(result.suggestion, result.loss_at(result.suggestion), result.interval)
-        others = {rule: lr for rule, lr in result.suggestions.items() if lr != result.suggestion}
-        marks.draw_ticks(others, result.loss_at)
+        marks.draw_proposed(result.proposed_range)
+        marks.ticks.draw({rule: lr for rule, lr in result.suggestions.items() if lr != result.suggestion})
         self.controls.layout.display = None
         self._show()
 
@@ -141,7 +141,7 @@ class ChoicePanel:
         self.range_mode.observe(lambda change: self._set_range_mode(change["new"]), "value")
         self.zoom.on_click(lambda _: self._zoom())
         brush.observe(lambda change: self._drag_to(change["new"]), "selected")
-        clickable = (self._figure.click_area, marks.ticks, marks.suggestion)
+        clickable = (self._figure.click_area, marks.ticks.marks, marks.suggestion)
         for widget in (*clickable, self.field, self.range_mode, self.zoom, brush):
             deliver_during_runs(widget)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # the header is the legend of the plot above it
 _COLORS = {"train_loss": f";color:{palette.LOSS}", "valid_loss": f";color:{palette.VALIDATION}"}
+_MAX_ROWS = 30
 _CELL_STYLE = "text-align:right;padding:1px 12px;line-height:1.4"
 
 
@@ -38,13 +39,17 @@ def epoch_table_cells(epochs: Sequence[EpochRecord]) -> list[list[str]]:
 
 
 def epoch_table_html(epochs: Sequence[EpochRecord], best: EpochRecord | None = None) -> str:
-    """Table of epochs with the best one in bold."""
+    """Table of the last epochs, and of the best one, which is marked; older ones are counted."""
     if not epochs:
         return ""
     header, *rows = epoch_table_cells(epochs)
     head = "".join(f'<th style="{_CELL_STYLE}{_COLORS.get(cell, "")}">{escape(cell)}</th>' for cell in header)
-    body = "".join(_row_html(row, is_best=epoch is best) for epoch, row in zip(epochs, rows, strict=True))
-    return f'<table style="font-variant-numeric:tabular-nums"><tr>{head}</tr>{body}</table>'
+    first = max(len(epochs) - _MAX_ROWS, 0)
+    shown = [i for i, epoch in enumerate(epochs) if i >= first or epoch is best]
+    body = "".join(_row_html(rows[i], is_best=epochs[i] is best) for i in shown)
+    hidden = len(epochs) - len(shown)
+    above = f'<div style="opacity:0.65">{hidden:,} epochs before these are not shown</div>' if hidden else ""
+    return f'{above}<table style="font-variant-numeric:tabular-nums"><tr>{head}</tr>{body}</table>'
 
 
 def epoch_table_text(epochs: Sequence[EpochRecord]) -> str:
@@ -59,7 +64,8 @@ def epoch_table_text(epochs: Sequence[EpochRecord]) -> str:
 def _row_html(row: Sequence[str], *, is_best: bool) -> str:
     weight = ' style="font-weight:bold"' if is_best else ""
     cells = "".join(f'<td style="{_CELL_STYLE}">{escape(cell)}</td>' for cell in row)
-    return f"<tr{weight}>{cells}</tr>"
+    note = f'<td style="{_CELL_STYLE}">best</td>' if is_best else ""
+    return f"<tr{weight}>{cells}{note}</tr>"
 
 
 def _number(value: float | None) -> str:

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 
 import bqplot
 import numpy as np
-from ipywidgets import HTML, Layout, VBox
+from ipywidgets import HTML, VBox
 
 from lr_magic.notebook.views.live_range_test import LIVE_CLASS
-from lr_magic.notebook.views.redraw_clock import RedrawClock
 from lr_magic.notebook.views.run_buttons import RunButtons
+from lr_magic.notebook.views.step_axes import step_axes, step_figure
+from lr_magic.notebook.views.turns import Turns
 from lr_magic.pure.curve_reading.smoothing import smooth
 from lr_magic.pure.picture import palette
 from lr_magic.pure.picture.lr_text import lr_text
-from lr_magic.pure.picture.y_limits import y_limits
+from lr_magic.pure.picture.thinning import ThinnedCurve
+from lr_magic.pure.picture.y_limits import SettlingLimits, y_limits
 
 if TYPE_CHECKING:
     from lr_magic.pure.control import RunControl
     from lr_magic.pure.results.comparison_result import ComparisonResult, Trial
     from lr_magic.pure.results.records import StepRecord
-
-_COLORS = (palette.LOSS, *palette.OVERLAYS, palette.CHOICE, palette.MUTED)
 
 
 class LiveComparison:
@@ -41,60 +41,75 @@ class LiveComparison:
             "x": bqplot.LinearScale(min=0, max=max(num_steps - 1, 1)),
             "y": bqplot.LinearScale(min=0.0, max=1.0),
         }
-        axes = [
-            bqplot.Axis(scale=self._scales["x"], label="step", grid_lines="none", tick_format=","),
-            bqplot.Axis(scale=self._scales["y"], label="loss", orientation="vertical", grid_color="#8884"),
-        ]
-        self.figure = bqplot.Figure(
-            marks=[], axes=axes, layout=Layout(width="100%", height="280px"), animation_duration=0,
-            fig_margin={"top": 14, "bottom": 42, "left": 58, "right": 24}, background_style={"fill": "none"},
-            display_toolbar=False,
-        )  # fmt: skip
+        self.figure = step_figure([], step_axes(self._scales["x"], self._scales["y"], "loss"), height="280px")
         self.status = HTML("<b>Comparison</b> · starting")
         self.table = HTML()
         self.buttons = RunButtons(control)
         self.widget = VBox([self.status, self.figure, self.buttons.widget, self.table])
         self.widget.add_class(LIVE_CLASS)
         self.lines: dict[float, bqplot.Lines] = {}
-        self._losses: dict[float, list[float]] = {}
+        self._losses: dict[float, ThinnedCurve] = {}
+        self._lr = 0.0
         self._trials: list[Trial] = []
-        self._clock = RedrawClock()
+        self._limits = SettlingLimits()
+        line = self._line_turn
+        self._turns = Turns(line, line, line, line, self._show_status)
 
     def on_step(self, lr: float, record: StepRecord) -> None:
         """Take one step of the trial at a rate."""
-        self._losses.setdefault(lr, []).append(record.loss)
-        if self._clock.is_due():
-            self._draw(lr)
-            self._clock.done()
+        if lr not in self._losses:
+            self._losses[lr] = ThinnedCurve()
+            self._line(lr)  # opened once per trial; a redraw then is one message
+        self._lr = lr
+        self._losses[lr].append(record.loss)
+        self._turns.take()
 
     def on_trial(self, trial: Trial) -> None:
         """Take a finished trial."""
         self._trials.append(trial)
-        self._losses[trial.lr] = list(trial.losses)
-        self._draw(trial.lr)
+        if trial.lr in self._losses:
+            self._draw(trial.lr)
         self.table.value = self._table_html(None)
 
     def finish(self, result: ComparisonResult) -> None:
-        """Show the verdict."""
+        """Show the verdict, and every trial on one axis."""
+        limits = [y_limits(self._smoothed(lr), above=0.1) for lr in self._losses]
+        if limits:
+            self._set_y_limits(min(low for low, _ in limits), max(high for _, high in limits))
         self.buttons.hide()
         self.status.value = f"<b>Comparison</b> · {escape(result.sentence)}"
         self.table.value = self._table_html(result.winner)
 
+    def _line_turn(self) -> None:
+        limits = self._limits.update(self._smoothed(self._lr))
+        if limits is None:
+            self._draw(self._lr)
+        else:
+            self._set_y_limits(*limits)  # the line follows at its next turn
+
     def _draw(self, lr: float) -> None:
-        losses = smooth(np.array(self._losses[lr]))
         with self._line(lr).hold_sync():
-            self._line(lr).x, self._line(lr).y = np.arange(len(losses)), losses
-        limits = [y_limits(smooth(np.array(each)), above=0.1) for each in self._losses.values()]
+            self._line(lr).x, self._line(lr).y = self._losses[lr].steps, self._smoothed(lr)
+
+    def _smoothed(self, lr: float) -> np.ndarray:
+        return smooth(self._losses[lr].means)
+
+    def _set_y_limits(self, low: float, high: float) -> None:
         with self._scales["y"].hold_sync():
-            self._scales["y"].min = min(low for low, _ in limits)
-            self._scales["y"].max = max(high for _, high in limits)
-        self.status.value = f"<b>Comparison</b> · lr {lr_text(lr)} · step {len(losses)}"
+            self._scales["y"].min, self._scales["y"].max = low, high
+
+    def _show_status(self) -> None:
+        num_steps = len(self._losses[self._lr])
+        self.status.value = f"<b>Comparison</b> · lr {lr_text(self._lr)} · step {num_steps:,}"
 
     def _line(self, lr: float) -> bqplot.Lines:
         if lr not in self.lines:
-            color = _COLORS[len(self.lines) % len(_COLORS)]
+            color = palette.COMPARED[len(self.lines) % len(palette.COMPARED)]
             empty = np.array([])
-            self.lines[lr] = bqplot.Lines(x=empty, y=empty, scales=self._scales, colors=[color], stroke_width=2)
+            self.lines[lr] = bqplot.Lines(
+                x=empty, y=empty, scales=self._scales, colors=[color], stroke_width=2,
+                labels=[lr_text(lr)], labels_visibility="label",
+            )  # fmt: skip
             self.figure.marks = list(self.lines.values())
         return self.lines[lr]
 

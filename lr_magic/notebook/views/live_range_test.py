@@ -12,12 +12,13 @@ from ipywidgets import HTML, VBox
 from lr_magic.notebook.views.choice_panel import ChoicePanel
 from lr_magic.notebook.views.overlays import Overlays
 from lr_magic.notebook.views.range_test_figure import RangeTestFigure
-from lr_magic.notebook.views.redraw_clock import RedrawClock
 from lr_magic.notebook.views.run_buttons import RunButtons
 from lr_magic.notebook.views.status_line import Progress, ending_html, progress_html
+from lr_magic.notebook.views.turns import Turns
 from lr_magic.pure.curve_reading.divergence import DivergenceRule
 from lr_magic.pure.curve_reading.smoothing import smooth
 from lr_magic.pure.picture.lr_text import lr_text
+from lr_magic.pure.picture.thinning import ThinnedCurve
 from lr_magic.pure.picture.y_limits import SettlingLimits, y_limits
 
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 LIVE_CLASS = "lr-magic-live"
 """CSS class of every live view: where it is on the page, the static picture below it stays hidden."""
-
-_STATUS_INTERVAL_S = 0.4
 
 
 class LiveRangeTest:
@@ -63,14 +62,18 @@ class LiveRangeTest:
         self.widget.add_class(LIVE_CLASS)
         self._num_steps = num_steps
         self._divergence_factor = divergence_factor
-        self._redraws = RedrawClock()
-        self._statuses = RedrawClock(interval_s=_STATUS_INTERVAL_S)
+        curve = self._draw_curve
+        self._turns = Turns(
+            curve, curve, self._show_status, curve, self._draw_levels, curve, curve, self._draw_level_names
+        )
         self._result: RangeTestResult | None = None
         self._begin()
 
     def _begin(self) -> None:
-        self._lrs: list[float] = []
-        self._losses: list[float] = []
+        self._lrs = ThinnedCurve()
+        self._losses = ThinnedCurve()
+        self._last: StepRecord | None = None
+        self._shown_lr: float | None = None
         self._rule = DivergenceRule(self._divergence_factor)
         self._limits = SettlingLimits()
         self._started = perf_counter()
@@ -88,10 +91,9 @@ class LiveRangeTest:
         """Take one step of the sweep; redraws when the time has come."""
         self._lrs.append(record.lr)
         self._losses.append(record.loss)
+        self._last = record
         self._rule.update(record.loss)
-        if self._redraws.is_due():
-            self._redraw()
-            self._redraws.done()
+        self._turns.take()
 
     def finish(self, result: RangeTestResult) -> None:
         """Show the whole curve with its suggestion, what it says, and the choice."""
@@ -104,26 +106,38 @@ class LiveRangeTest:
         self.status.value = ending_html("Range test", f"{len(result.lrs)} steps", result)
         self.panel.open(result)
 
-    def _redraw(self) -> None:
-        losses = np.array(self._losses)
-        smoothed = smooth(losses)
+    def _draw_curve(self) -> None:
+        smoothed = smooth(self._losses.means)
         limits = self._limits.update(smoothed)
         if limits is not None:
             self.figure.set_y_limits(*limits)
-        self.figure.draw_curve(np.array(self._lrs), losses, smoothed)
-        if self.panel.pending_lr is not None:
-            self.figure.choice.draw_choice(self.panel.pending_lr)
-        if self._statuses.is_due():
-            self._show_levels(smoothed)
-            self._show_status()
-            self._statuses.done()
+            return  # the curve follows at its next turn
+        if self.panel.pending_lr != self._shown_lr:
+            self._shown_lr = self.panel.pending_lr
+            self.figure.choice.draw_choice(self._shown_lr)
+        # where neighbouring steps share a bucket, the raw line goes through the extremes of each
+        steps, raw = self._losses.envelope
+        lrs = np.interp(steps, self._lrs.steps, self._lrs.means)
+        self.figure.draw_curve(lrs, raw, np.interp(steps, self._losses.steps, smoothed))
 
-    def _show_levels(self, smoothed: np.ndarray) -> None:
+    def _levels(self) -> tuple[float, float] | None:
+        smoothed = smooth(self._losses.means)
         finite = smoothed[np.isfinite(smoothed)]
-        if self._rule.threshold is not None and len(finite):
-            self.figure.draw_levels(self._rule.threshold, float(finite.min()))
+        if self._rule.threshold is None or not len(finite):
+            return None
+        return self._rule.threshold, float(finite.min())
+
+    def _draw_levels(self) -> None:
+        levels = self._levels()
+        if levels is not None:
+            self.figure.draw_levels(*levels)
+
+    def _draw_level_names(self) -> None:
+        levels = self._levels()
+        if levels is not None:
+            self.figure.draw_level_names(*levels)
 
     def _show_status(self) -> None:
-        progress = Progress(len(self._lrs), self._num_steps, perf_counter() - self._started)
-        now = f" · lr {lr_text(self._lrs[-1])} · loss {self._losses[-1]:.4g}" if self._lrs else ""
+        progress = Progress(len(self._losses), self._num_steps, perf_counter() - self._started)
+        now = f" · lr {lr_text(self._last.lr)} · loss {self._last.loss:.4g}" if self._last else ""
         self.status.value = progress_html(progress, escape(progress.text + now))

@@ -36,6 +36,8 @@ class RangeTestFigure:
         self.x_scale = scale_class(min=start_lr, max=end_lr)
         self.y_scale = bqplot.LinearScale(min=0.0, max=1.0)
         self._scales = {"x": self.x_scale, "y": self.y_scale}
+        # what spans the plot has a height of its own, so it need not follow the loss axis
+        height_scale = bqplot.LinearScale(min=0.0, max=1.0)
         # one mark for both curves: one message per redraw
         self.curve = bqplot.Lines(
             x=NOTHING, y=NOTHING, scales=self._scales, colors=[palette.LOSS] * 2, opacities=[0.3, 1.0], stroke_width=2
@@ -48,8 +50,8 @@ class RangeTestFigure:
             x=NOTHING, y=NOTHING, text=[], scales=self._scales, colors=[palette.MUTED, palette.SUGGESTION],
             default_size=11, font_weight="normal", y_offset=-4, x_offset=4,
         )  # fmt: skip
-        self.click_area = _click_area(self._scales, start_lr, end_lr)
-        self.choice = ChoiceMarks(self.x_scale, self.y_scale)
+        self.click_area = _click_area({"x": self.x_scale, "y": height_scale}, start_lr, end_lr)
+        self.choice = ChoiceMarks(self.x_scale, self.y_scale, height_scale)
         self.figure = bqplot.Figure(
             marks=[*self.choice.below, self.levels, self.level_names, self.curve, self.click_area, *self.choice.above],
             axes=_axes(self.x_scale, self.y_scale, start_lr, end_lr, is_linear=is_linear),
@@ -69,9 +71,14 @@ class RangeTestFigure:
     def draw_levels(self, threshold: float, best_loss: float) -> None:
         """Show the loss above which the sweep ends, and the lowest smoothed loss so far."""
         with self.levels.hold_sync():
+            self.levels.visible = True
             self.levels.x = np.array([self.x_scale.min, self.x_scale.max])
             self.levels.y = np.array([[threshold] * 2, [best_loss] * 2])
+
+    def draw_level_names(self, threshold: float, best_loss: float) -> None:
+        """Name the two levels where they are."""
         with self.level_names.hold_sync():
+            self.level_names.visible = True
             self.level_names.x = np.array([self.x_scale.min] * 2)
             self.level_names.y = np.array([threshold, best_loss])
             self.level_names.text = ["stops above", "best so far"]
@@ -82,15 +89,15 @@ class RangeTestFigure:
         self.level_names.visible = False
 
     def set_y_limits(self, low: float, high: float) -> None:
-        """Move the loss axis, and with it what spans it."""
+        """Move the loss axis."""
         with self.y_scale.hold_sync():
             self.y_scale.min, self.y_scale.max = low, high
-        self.click_area.y = np.array([low, high])
 
     def add_curve(self, result: RangeTestResult, color: str) -> bqplot.Lines:
         """Draw the smoothed curve of another sweep; its mark can be hidden."""
         line = bqplot.Lines(x=result.lrs, y=result.smoothed_losses, scales=self._scales, colors=[color], stroke_width=2)
-        self.figure.marks = [*self.figure.marks, line]
+        above = self.figure.marks.index(self.click_area)  # what lies above the click area would take its clicks
+        self.figure.marks = [*self.figure.marks[:above], line, *self.figure.marks[above:]]
         return line
 
     def on_click(self, handler: Callable[[float], None]) -> None:

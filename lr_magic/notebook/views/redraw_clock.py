@@ -16,7 +16,7 @@ class RedrawClock:
         Largest part of the time that redraws may take, 0 to 1: after a slow redraw the next one waits longer.
     """
 
-    def __init__(self, interval_s: float = 0.07, max_share: float = 0.02) -> None:
+    def __init__(self, interval_s: float = 0.055, max_share: float = 0.02) -> None:
         self._interval_s = interval_s
         self._max_share = max_share
         self._next_redraw = 0.0

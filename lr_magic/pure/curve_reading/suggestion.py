@@ -25,6 +25,14 @@ RULES: dict[str, Callable[[Curve, int | None], float]] = {
     "minimum": lambda curve, _: minimum(curve),
 }
 
+RULE_MEANINGS = {
+    DEFAULT_RULE: "somewhat below the bottom of the curve, the further the longer the training",
+    "valley": "the middle of the longest fall, fastai's rule",
+    "steepest": "where the loss falls most per decade",
+    "minimum": "a tenth of the rate with the lowest loss",
+}
+"""What each rule looks for, in words."""
+
 
 @dataclass(frozen=True)
 class Suggestion:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from lr_magic.pure.cycle.cycle_pieces import CoolingPiece, CyclePiece
 from lr_magic.pure.errors import SettingError
 from lr_magic.pure.results.fit_event import EventKind
@@ -77,6 +79,12 @@ class SteeredCycle:
     def final_lr(self) -> float:
         """Learning rate of the last step."""
         return self.lr_at(self.total_steps - 1)
+
+    def sampled(self, max_points: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Steps, learning rates and momenta to draw it by: at most `max_points` >= 2 steps, both ends among them."""
+        steps = np.unique(np.linspace(0, self.total_steps - 1, min(self.total_steps, max_points)).astype(int))
+        lrs, momenta = np.array([self.values_at(int(step)) for step in steps]).T
+        return steps, lrs, momenta
 
     def after(self, event: FitEvent) -> SteeredCycle:
         """Schedule after an event; events that do not concern it change nothing."""

@@ -19,3 +19,6 @@ MUTED = "#8A8A8A"
 
 OVERLAYS = ("#E69F00", "#56B4E9", "#CC79A7", "#009E73")
 """Orange, sky blue, purple, green: earlier sweeps beside the present one."""
+
+COMPARED = (LOSS, *OVERLAYS, CHOICE, MUTED)
+"""One for each rate of a comparison."""

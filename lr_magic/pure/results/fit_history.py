@@ -13,6 +13,8 @@ from lr_magic.pure.results.records import EpochRecord, StepRecord
 from lr_magic.pure.results.stop_reason import StopReason
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from matplotlib.figure import Figure
 
@@ -54,9 +56,7 @@ class FitHistory:
     @property
     def best_epoch(self) -> EpochRecord | None:
         """The epoch with the lowest validation loss (training loss where there is no validation)."""
-        if not self.epochs:
-            return None
-        return min(self.epochs, key=lambda e: e.train_loss if e.valid_loss is None else e.valid_loss)
+        return best_of(self.epochs)
 
     def plot(self) -> Figure:
         """Draw loss and learning rate as a static matplotlib figure."""
@@ -98,3 +98,8 @@ class FitHistory:
         ended = "running" if self.stop_reason is None else self.stop_reason.sentence
         last = f", train_loss={self.epochs[-1].train_loss:.4g}" if self.epochs else ""
         return f"FitHistory({len(self.epochs)} epochs, {len(self.steps)} steps{last}, {ended})"
+
+
+def best_of(epochs: Sequence[EpochRecord]) -> EpochRecord | None:
+    """The epoch with the lowest validation loss (training loss where there is no validation); None of none."""
+    return min(epochs, key=lambda e: e.train_loss if e.valid_loss is None else e.valid_loss, default=None)

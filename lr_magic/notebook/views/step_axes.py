@@ -1,0 +1,27 @@
+"""What the figures with steps on their x axis share."""
+
+from __future__ import annotations
+
+import bqplot
+from ipywidgets import Layout
+
+
+def step_figure(marks: list[bqplot.Mark], axes: list[bqplot.Axis], height: str = "260px") -> bqplot.Figure:
+    """Make a calm figure, on any background and without animation."""
+    return bqplot.Figure(
+        marks=marks,
+        axes=axes,
+        layout=Layout(width="auto", min_width="200px", height=height),
+        fig_margin={"top": 14, "bottom": 42, "left": 58, "right": 52},
+        background_style={"fill": "none"},
+        animation_duration=0,
+        display_toolbar=False,
+    )
+
+
+def step_axes(x_scale: bqplot.Scale, y_scale: bqplot.Scale, label: str) -> list[bqplot.Axis]:
+    """Axis of the steps, and the axis of what the label names."""
+    x_axis = bqplot.Axis(scale=x_scale, label="step", grid_lines="none", tick_format=",")
+    y_axis = bqplot.Axis(scale=y_scale, label=label, orientation="vertical", label_offset="44px")
+    y_axis.grid_color = "#8884"
+    return [x_axis, y_axis]
