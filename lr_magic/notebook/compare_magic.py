@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.core.magic_arguments import argument, parse_argstring
-from IPython.display import display
 
 from lr_magic.notebook.discovery import discover
 from lr_magic.notebook.find_training import cell_history, discovery_request
@@ -15,9 +14,8 @@ from lr_magic.notebook.magics import one_line_errors
 from lr_magic.notebook.runs import partial_result_to
 from lr_magic.notebook.settings.arguments import with_setup_arguments
 from lr_magic.notebook.settings.values import real_number, whole_number
-from lr_magic.notebook.views.live_comparison import LiveComparison
-from lr_magic.notebook.views.screen_choice import is_kernel, run_control
-from lr_magic.notebook.views.screens import report
+from lr_magic.notebook.views.comparison_screens import comparison_screen
+from lr_magic.notebook.views.screen_choice import run_control
 from lr_magic.pure.errors import SettingError
 from lr_magic.pure.results.range_test_result import RangeTestResult
 from lr_magic.training.cycle.one_cycle import planned_steps
@@ -27,6 +25,10 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Mapping
 
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from lr_magic.notebook.discovery import Discovered
+    from lr_magic.notebook.views.shown_results import ShownResults
     from lr_magic.pure.results.comparison_result import ComparisonResult
     from lr_magic.training.setup import TrainingSetup
 
@@ -36,7 +38,19 @@ _TRIAL_SHARE = 4
 
 @magics_class
 class CompareMagics(Magics):
-    """`%lr_compare`."""
+    """`%lr_compare`.
+
+    Parameters
+    ----------
+    shell
+        The shell that the magic is for.
+    shown
+        Told of a result that the running cell has shown.
+    """
+
+    def __init__(self, shell: InteractiveShell, shown: ShownResults) -> None:
+        super().__init__(shell)
+        self._shown = shown
 
     @with_setup_arguments(
         argument("lrs", nargs="*", help="Rates to try; default: the choice (lr_found.lr) and its neighbours."),
@@ -58,36 +72,28 @@ class CompareMagics(Magics):
             request = discovery_request(options, namespace, magic="lr_compare")
             found = discover(namespace, request, cell_history(self.shell))
             training_steps, steps = _lengths(options, namespace, found.setup)
-            display(report(found.findings))
-            result = self._run(found.setup, lrs, steps, training_steps, is_live=not options.no_live)
+            result = self._run(found, lrs, steps, training_steps, is_live=not options.no_live)
+        self._shown.remember(result)
         if result.lr is not None:
             choose(namespace, result.lr)
         return result
 
     def _run(
-        self, setup: TrainingSetup, lrs: list[float], steps: int, training_steps: int, *, is_live: bool
+        self, found: Discovered, lrs: list[float], steps: int, training_steps: int, *, is_live: bool
     ) -> ComparisonResult:
         with run_control(self.shell) as control:
-            live = LiveComparison(steps, control) if is_live and is_kernel(self.shell) else None
-            if live is not None:
-                display(live.widget)
-
-            def finish(result: ComparisonResult) -> None:
-                if live is not None:
-                    live.finish(result)
-                print(result.sentence)  # noqa: T201 - the words also stay in a saved notebook
-
-            with partial_result_to(finish):
+            screen = comparison_screen(self.shell, found.findings, steps, control, is_live=is_live)
+            with partial_result_to(screen.finish):
                 result = compare(
-                    setup,
+                    found.setup,
                     lrs,
                     steps=steps,
                     training_steps=training_steps,
-                    on_step=live.on_step if live else None,
-                    on_trial=live.on_trial if live else None,
+                    on_step=screen.on_step,
+                    on_trial=screen.on_trial,
                     control=control,
                 )
-        finish(result)
+        screen.finish(result)
         return result
 
 

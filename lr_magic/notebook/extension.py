@@ -23,7 +23,7 @@ def load(shell: InteractiveShell) -> None:
     shell.register_magics(magics)
     layer_magics = LayerMagics(shell, magics.undo)
     shell.register_magics(layer_magics)
-    shell.register_magics(CompareMagics(shell))
+    shell.register_magics(CompareMagics(shell, magics.shown))
     for key, complete in _completers(magics):
         shell.set_hook("complete_command", complete, str_key=key)
     if is_kernel(shell):

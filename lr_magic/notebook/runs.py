@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -103,7 +104,10 @@ def replay(screen: FitScreen, history: FitHistory) -> None:
     epochs = history.epochs[: point.num_epochs]
     num_finished = point.num_made - len(point.samples)
     ends = {round(num_finished * (i + 1) / len(epochs)): epoch for i, epoch in enumerate(epochs)}
+    events = deque(history.events)
     for num_made, record in enumerate(history.steps[: point.num_made], start=1):
+        while events and events[0].step <= record.step:
+            screen.on_event(events.popleft())
         screen.on_step(record)
         if num_made in ends:
             screen.on_epoch(ends[num_made])

@@ -277,6 +277,14 @@ def test_compare_chooses_a_rate_and_puts_everything_back(notebook):
     assert "lr_find" in refusal(notebook, "del lr_found\n%lr_compare")
 
 
+def test_compare_says_how_each_trial_ended_and_what_to_type(notebook, capsys):
+    run(notebook, "c = %lr_compare 1e-6 5e-2 --steps 20 --no-live")
+    text = capsys.readouterr().out
+    assert "lr 1e-6: final loss" in text
+    assert "5e-2 wins" in text
+    assert "Train with it: %fit_one_cycle 5 --max-lr " in text
+
+
 def test_a_metric_of_ones_own_step_needs_its_names(notebook):
     run(notebook, f"for xb, yb in train_loader:\n{textwrap.indent(FOR_BODY, '    ')}")
     assert "accuracy" in refusal(notebook, "%fit_one_cycle 1 --max-lr 1e-2 --metric accuracy")

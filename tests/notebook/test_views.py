@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import types
+
 import ipywidgets
 import numpy as np
 import pytest
@@ -113,6 +116,34 @@ def test_a_click_moves_the_choice_to_the_curve(live, result):
     assert live.figure.choice.choice.x[0] == result.lr
 
 
+def test_a_plot_has_no_command_while_its_next_sweep_runs(live, result):
+    live.finish(result)
+    assert live.panel.command.command.startswith("%fit_one_cycle 5 --max-lr ")
+    live.restart(RunControl())
+    assert live.panel.command.command == ""
+
+
+def test_the_kernel_answers_the_front_end_s_question_whether_clicks_arrive(live, result):
+    hint = live.frame.hint
+    assert not hint.is_answered
+    hint._handle_custom_msg({"kind": "hello"}, [])
+    assert hint.is_answered
+    live.finish(result)
+    assert hint.is_over
+
+
+def test_a_view_asks_colab_to_take_widgets_that_are_not_its_own(monkeypatch):
+    enabled = []
+    output = types.ModuleType("google.colab.output")
+    output.enable_custom_widget_manager = lambda: enabled.append(True)
+    colab = types.ModuleType("google.colab")
+    colab.output = output
+    monkeypatch.setitem(sys.modules, "google.colab", colab)
+    monkeypatch.setitem(sys.modules, "google.colab.output", output)
+    LiveFit(OneCycle(1e-2, 100), 5, RunControl(), has_momentum=True)
+    assert enabled
+
+
 def test_a_click_during_the_run_becomes_the_choice(live, result):
     feed(live, 60)
     live.panel.choose(1e-4)
@@ -156,7 +187,7 @@ def test_a_dragged_range_is_the_choice_and_a_click_replaces_it(live, result):
     live.finish(result)
     live.figure.choice.brush.selected = np.array([1e-4, 1e-2])
     assert result.lr_range == (1e-4, 1e-2)
-    assert "1e-4:1e-2" in live.panel.readout.value
+    assert live.panel.command.command == "%fit_one_cycle 5 --max-lr 1e-4:1e-2"
     assert "first layers" in live.panel.readout.value
     live.panel.choose(1e-3)
     assert result.lr_range is None

@@ -8,8 +8,9 @@ import numpy as np
 from ipywidgets import HTML, Button, HBox, Layout, ToggleButton, VBox
 
 from lr_magic.notebook.views.comm_delivery import deliver_during_runs
+from lr_magic.notebook.views.command_line import CommandLine
 from lr_magic.notebook.views.lr_field import LrField
-from lr_magic.notebook.views.readout import readout_html
+from lr_magic.notebook.views.readout import fit_command, readout_html
 from lr_magic.pure.errors import SettingError
 from lr_magic.pure.picture.lr_text import lr_text
 
@@ -52,7 +53,8 @@ class ChoicePanel:
         self.message = HTML()
         self.readout = HTML()
         self.controls = HBox([self.field, self.range_mode, self.zoom, self.message], layout=Layout(display="none"))
-        self.widget = VBox([self.controls, self.readout])
+        self.command = CommandLine()
+        self.widget = VBox([self.controls, self.readout, self.command])
         self._connect()
 
     def offer_zoom(self, zoom: Callable[[float, float], str]) -> None:
@@ -78,6 +80,7 @@ class ChoicePanel:
         self._result = None
         self.pending_lr = None
         self._figure.choice.draw_choice(None)
+        self.command.command = ""
         self.controls.layout.display = "none"
 
     def choose(self, lr: float) -> None:
@@ -133,6 +136,7 @@ class ChoicePanel:
         self.zoom.layout.display = None if result.lr_range and self.on_zoom else "none"
         self.message.value = ""
         self.readout.value = readout_html(result)
+        self.command.command = fit_command(result)
 
     def _connect(self) -> None:
         marks, brush = self._figure.choice, self._figure.choice.brush

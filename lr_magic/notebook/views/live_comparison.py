@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 import bqplot
 import numpy as np
-from ipywidgets import HTML, VBox
+from ipywidgets import HTML
 
-from lr_magic.notebook.views.live_range_test import LIVE_CLASS
+from lr_magic.notebook.views.command_line import CommandLine
+from lr_magic.notebook.views.live_frame import LiveFrame
+from lr_magic.notebook.views.readout import command_at
 from lr_magic.notebook.views.run_buttons import RunButtons
 from lr_magic.notebook.views.step_axes import step_axes, step_figure
+from lr_magic.notebook.views.summary import trial_text
 from lr_magic.notebook.views.turns import Turns
 from lr_magic.pure.curve_reading.smoothing import smooth
 from lr_magic.pure.picture import palette
@@ -45,8 +48,9 @@ class LiveComparison:
         self.status = HTML("<b>Comparison</b> · starting")
         self.table = HTML()
         self.buttons = RunButtons(control)
-        self.widget = VBox([self.status, self.figure, self.buttons.widget, self.table])
-        self.widget.add_class(LIVE_CLASS)
+        self.command = CommandLine()
+        self.frame = LiveFrame([self.status, self.figure, self.buttons.widget, self.table, self.command])
+        self.widget = self.frame.widget
         self.lines: dict[float, bqplot.Lines] = {}
         self._losses: dict[float, ThinnedCurve] = {}
         self._lr = 0.0
@@ -77,8 +81,10 @@ class LiveComparison:
         if limits:
             self._set_y_limits(min(low for low, _ in limits), max(high for _, high in limits))
         self.buttons.hide()
+        self.frame.end()
         self.status.value = f"<b>Comparison</b> · {escape(result.sentence)}"
         self.table.value = self._table_html(result.winner)
+        self.command.command = "" if result.lr is None else command_at(result.lr)
 
     def _line_turn(self) -> None:
         limits = self._limits.update(self._smoothed(self._lr))
@@ -116,8 +122,7 @@ class LiveComparison:
     def _table_html(self, winner: Trial | None) -> str:
         rows = "".join(
             f'<div style="line-height:1.5;color:{self._line(trial.lr).colors[0]};'
-            f'font-weight:{"bold" if trial is winner else "normal"}">lr {lr_text(trial.lr)}: final loss '
-            f"{trial.final_loss:.4g}, {escape(trial.stop_reason.sentence)}</div>"
+            f'font-weight:{"bold" if trial is winner else "normal"}">{escape(trial_text(trial))}</div>'
             for trial in self._trials
         )
         return f'<div aria-live="polite">{rows}</div>'

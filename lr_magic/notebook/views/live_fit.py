@@ -7,11 +7,11 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
-from ipywidgets import HTML, VBox
+from ipywidgets import HTML
 
 from lr_magic.notebook.views.epoch_table import epoch_table_html
 from lr_magic.notebook.views.fit_figure import FitFigure
-from lr_magic.notebook.views.live_range_test import LIVE_CLASS
+from lr_magic.notebook.views.live_frame import LiveFrame
 from lr_magic.notebook.views.redraw_clock import RedrawClock
 from lr_magic.notebook.views.run_buttons import RunButtons
 from lr_magic.notebook.views.status_line import Progress, duration, ending_html, progress_html
@@ -66,8 +66,8 @@ class LiveFit:
         self.status = HTML()
         self.table = HTML()
         self.events = HTML()
-        self.widget = VBox([self.status, self.figure.widget, self.buttons.widget, self.table, self.events])
-        self.widget.add_class(LIVE_CLASS)
+        self.frame = LiveFrame([self.status, self.figure.widget, self.buttons.widget, self.table, self.events])
+        self.widget = self.frame.widget
         self._num_epochs = num_epochs
         self._curve = ThinnedCurve()
         self._lrs = ThinnedCurve()
@@ -112,6 +112,7 @@ class LiveFit:
         self._draw_done()
         self._show_epochs()
         self.buttons.hide()
+        self.frame.end()
         length = f"{len(history.steps):,} steps in {duration(perf_counter() - self._started)}"
         self.status.value = ending_html("One-cycle training", length, history)
 

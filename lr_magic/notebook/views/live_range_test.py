@@ -7,9 +7,10 @@ from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
-from ipywidgets import HTML, VBox
+from ipywidgets import HTML
 
 from lr_magic.notebook.views.choice_panel import ChoicePanel
+from lr_magic.notebook.views.live_frame import LiveFrame
 from lr_magic.notebook.views.overlays import Overlays
 from lr_magic.notebook.views.range_test_figure import RangeTestFigure
 from lr_magic.notebook.views.run_buttons import RunButtons
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from lr_magic.pure.control import RunControl
     from lr_magic.pure.results.range_test_result import RangeTestResult
     from lr_magic.pure.results.records import StepRecord
-
-LIVE_CLASS = "lr-magic-live"
-"""CSS class of every live view: where it is on the page, the static picture below it stays hidden."""
 
 
 class LiveRangeTest:
@@ -56,10 +54,10 @@ class LiveRangeTest:
         self.buttons = RunButtons(control)
         self.status = HTML()
         self.overlays = Overlays(self.figure)
-        self.widget = VBox(
+        self.frame = LiveFrame(
             [self.status, self.figure.figure, self.buttons.widget, self.overlays.widget, self.panel.widget]
         )
-        self.widget.add_class(LIVE_CLASS)
+        self.widget = self.frame.widget
         self._num_steps = num_steps
         self._divergence_factor = divergence_factor
         curve = self._draw_curve
@@ -103,6 +101,7 @@ class LiveRangeTest:
         self._result = result
         self.figure.hide_levels()
         self.buttons.hide()
+        self.frame.end()
         self.status.value = ending_html("Range test", f"{len(result.lrs)} steps", result)
         self.panel.open(result)
 

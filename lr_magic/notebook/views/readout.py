@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 def readout_html(result: RangeTestResult) -> str:
     """Say it all, a line each."""
     lines = [_choice_line(result)]
-    command = fit_command(result)
-    if command:
-        lines.append(f"Train with it: <code>{escape(command)}</code>")
     lines.append(escape(result.reading))
     if result.receipt:
         lines.append(f'<span style="opacity:0.65">{escape(result.receipt)}</span>')
@@ -30,7 +27,12 @@ def fit_command(result: RangeTestResult) -> str:
     if lr_range is not None:
         low, high = (lr_text(lr, digits=3) for lr in lr_range)
         return f"%fit_one_cycle {PLANNED_EPOCHS} --max-lr {low}:{high}"
-    return "" if result.lr is None else f"%fit_one_cycle {PLANNED_EPOCHS} --max-lr {lr_text(result.lr, digits=3)}"
+    return "" if result.lr is None else command_at(result.lr)
+
+
+def command_at(lr: float) -> str:
+    """The command that trains at a rate."""
+    return f"%fit_one_cycle {PLANNED_EPOCHS} --max-lr {lr_text(lr, digits=3)}"
 
 
 def _choice_line(result: RangeTestResult) -> str:

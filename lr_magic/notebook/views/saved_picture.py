@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from IPython.display import display, update_display
 
-from lr_magic.notebook.views.live_range_test import LIVE_CLASS
+from lr_magic.notebook.views.no_plot_line import LIVE_PLOT
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,7 +27,7 @@ SUMMARY_CLASS = "lr-magic-summary"
 """CSS class of the words below the picture."""
 
 _OUTPUT = ".jp-OutputArea-child"
-_LIVE = f"{_OUTPUT}:has(.{LIVE_CLASS})"
+_LIVE = f"{_OUTPUT}:has({LIVE_PLOT})"
 STYLE = (
     f"<style>{_LIVE} + {_OUTPUT}, {_LIVE} + {_OUTPUT} + {_OUTPUT}:has(.{SUMMARY_CLASS}) {{display: none}} "
     f"{_OUTPUT}:has(.{REPORT_CLASS}) + {_OUTPUT} > .jp-OutputArea-output.jupyter-widgets:not(:has(*)) "

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lr_magic.notebook.views.epoch_table import epoch_table_text
-from lr_magic.notebook.views.readout import fit_command
+from lr_magic.notebook.views.readout import command_at, fit_command
 from lr_magic.pure.picture.lr_text import lr_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from lr_magic.pure.results.comparison_result import ComparisonResult, Trial
     from lr_magic.pure.results.finding import Finding
     from lr_magic.pure.results.fit_history import FitHistory
     from lr_magic.pure.results.range_test_result import RangeTestResult
@@ -37,6 +38,19 @@ def range_test_summary(result: RangeTestResult) -> str:
 def fit_summary(history: FitHistory) -> str:
     """How the training ended, and its table of epochs."""
     return f"One-cycle training: {len(history.steps)} steps, {_ending(history)}.\n{epoch_table_text(history.epochs)}"
+
+
+def comparison_summary(result: ComparisonResult) -> str:
+    """How each trial ended, the verdict, what was put back, what to type next."""
+    lines = [*map(trial_text, result.trials), result.sentence, result.receipt]
+    if result.lr is not None:
+        lines.append(f"Train with it: {command_at(result.lr)}")
+    return "\n".join(line for line in lines if line)
+
+
+def trial_text(trial: Trial) -> str:
+    """Say how a trial ended, in a line."""
+    return f"lr {lr_text(trial.lr)}: final loss {trial.final_loss:.4g}, {trial.stop_reason.sentence}"
 
 
 def _interval_text(interval: tuple[float, float]) -> str:

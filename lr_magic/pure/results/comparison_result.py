@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lr_magic.pure.picture.lr_text import lr_text
+from lr_magic.pure.picture.static_comparison import plot_comparison
 from lr_magic.pure.results.stop_reason import StopReason
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # A short training bears a higher rate than a long one: per decade of length the best rate falls by about this many
 # decades (measured, see docs/suggestion.md).
@@ -96,6 +100,10 @@ class ComparisonResult:
             f"{lr_text(winner.lr)} wins{against} (by {judged} after {self.steps} steps); "
             f"for a training of {self.training_steps or self.steps} steps take {lr_text(lr)}."
         )
+
+    def plot(self) -> Figure:
+        """Draw the trials as a static matplotlib figure."""
+        return plot_comparison(self)
 
     def to_json(self) -> str:
         """Everything, as JSON; `from_json` reads it back."""

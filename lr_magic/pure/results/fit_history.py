@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from lr_magic.pure.picture.static_plot import plot_fit, plot_schedule
+from lr_magic.pure.picture.static_fit import plot_fit, plot_schedule
 from lr_magic.pure.results.finding import Finding
 from lr_magic.pure.results.fit_event import EventKind, FitEvent
 from lr_magic.pure.results.records import EpochRecord, StepRecord

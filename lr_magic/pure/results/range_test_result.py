@@ -15,7 +15,7 @@ from lr_magic.pure.curve_reading.suggestion import Suggestion, suggest, suggest_
 from lr_magic.pure.cycle.unfrozen_range import range_sentence, unfrozen_range, worse_from
 from lr_magic.pure.errors import NoSuggestionError, SettingError
 from lr_magic.pure.picture.lr_text import lr_text
-from lr_magic.pure.picture.static_plot import plot_range_test
+from lr_magic.pure.picture.static_range_test import plot_range_test
 from lr_magic.pure.results.finding import Finding
 from lr_magic.pure.results.stop_reason import StopReason
 

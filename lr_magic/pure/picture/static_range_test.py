@@ -1,0 +1,57 @@
+"""The static picture of a range test, for saved notebooks and scripts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lr_magic.pure.picture import palette
+from lr_magic.pure.picture.lr_text import lr_text
+from lr_magic.pure.picture.static_figure import add_legend, new_figure
+from lr_magic.pure.picture.y_limits import y_limits
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from lr_magic.pure.results.range_test_result import RangeTestResult
+
+
+def plot_range_test(result: RangeTestResult) -> Figure:
+    """Draw a range test: raw losses faint, smoothed losses strong, the choice and the suggestion marked."""
+    figure, (axes,) = new_figure(1)
+    axes.set(xscale="log", xlabel="learning rate", ylabel="loss")
+    axes.plot(result.lrs, result.losses, color=palette.LOSS, alpha=0.3, linewidth=1, label="loss")
+    axes.plot(result.lrs, result.smoothed_losses, color=palette.LOSS, linewidth=2, label="smoothed loss")
+    if len(result.losses):
+        axes.set_ylim(*y_limits(result.smoothed_losses))
+    _mark_suggestion(axes, result)
+    _mark_proposed(axes, result)
+    _mark_choice(axes, result)
+    add_legend(axes)
+    return figure
+
+
+def _mark_suggestion(axes: Axes, result: RangeTestResult) -> None:
+    if result.suggestion is None:
+        return
+    if result.interval is not None:
+        axes.axvspan(*result.interval, color=palette.SUGGESTION, alpha=0.12, linewidth=0)
+    loss = result.loss_at(result.suggestion)
+    label = f"suggested {lr_text(result.suggestion)}"
+    axes.plot([result.suggestion], [loss], "o", color=palette.SUGGESTION, markersize=8, label=label)
+
+
+def _mark_proposed(axes: Axes, result: RangeTestResult) -> None:
+    if result.proposed_range is not None:
+        low, high = result.proposed_range
+        label = f"proposed {lr_text(low)} to {lr_text(high)}"
+        axes.axvspan(low, high, color=palette.SUGGESTION, alpha=0.12, linewidth=0, label=label)
+
+
+def _mark_choice(axes: Axes, result: RangeTestResult) -> None:
+    if result.lr_range is not None:
+        low, high = result.lr_range
+        label = f"chosen {lr_text(low)} to {lr_text(high)}"
+        axes.axvspan(low, high, color=palette.CHOICE, alpha=0.15, linewidth=0, label=label)
+    elif result.is_chosen and result.lr is not None:
+        axes.axvline(result.lr, color=palette.CHOICE, linewidth=1.5, label=f"chosen {lr_text(result.lr)}")

@@ -1,0 +1,73 @@
+"""What the static pictures hold; how they look is for eyes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lr_magic.pure.cycle.steered_cycle import SteeredCycle
+from lr_magic.pure.results.comparison_result import ComparisonResult, Trial
+from lr_magic.pure.results.fit_event import EventKind, FitEvent
+from lr_magic.pure.results.fit_history import FitHistory
+from lr_magic.pure.results.range_test_result import RangeTestResult
+from lr_magic.pure.results.records import EpochRecord, StepRecord
+from lr_magic.pure.results.stop_reason import StopReason
+from lr_magic.pure.schedules import OneCycle
+
+SHAPE = {"pct_start": 0.3, "div_factor": 25.0, "final_div_factor": 1e4, "base_momentum": 0.85, "max_momentum": 0.95}
+
+
+def words(axes) -> list[str]:
+    legend = axes.get_legend()
+    return [] if legend is None else [text.get_text() for text in legend.get_texts()]
+
+
+def line(axes, label):
+    return next(each for each in axes.lines if each.get_label() == label)
+
+
+def steered_history(max_lr):
+    events = [
+        FitEvent(50, EventKind.PEAK_LOWERED, "rates divided by 3", 3.0),
+        FitEvent(60, EventKind.ANNEALED, "cooling", 10),
+    ]
+    cycle = SteeredCycle.of(OneCycle(1e-2, 100, **SHAPE), events)
+    steps = [StepRecord(i, cycle.lr_at(i), 1.0, 0.9) for i in range(70)]
+    settings = {"epochs": 4, "steps": None, "max_lr": max_lr, **SHAPE}
+    epochs = [EpochRecord(1, 1.0, 0.9, {}, 1.0), EpochRecord(2, 0.9, 0.7, {}, 1.0), EpochRecord(3, 0.9, 0.8, {}, 1.0)]
+    return FitHistory(steps, epochs, StopReason.STOPPED, planned_steps=100, settings=settings, events=events)
+
+
+def test_a_training_shows_the_steered_plan_and_what_was_done_to_it():
+    for max_lr in (1e-2, [1e-4, 1e-2]):
+        history = steered_history(max_lr)
+        loss_axes, lr_axes, *_ = history.plot().axes
+        planned = line(lr_axes, "planned")
+        assert planned.get_xdata()[-1] == 69  # annealed: shorter than the planned 100
+        assert np.allclose(planned.get_ydata(), [step.lr for step in history.steps])
+        assert "1  step 50: rates divided by 3" in words(lr_axes)
+        assert "2  step 60: cooling" in words(lr_axes)
+        assert list(line(loss_axes, "validation loss").get_xdata()) == [24, 49, 69]
+        assert line(loss_axes, "best epoch").get_ydata() == [0.7]
+
+
+def test_a_training_without_settings_is_drawn_without_a_plan():
+    history = FitHistory([StepRecord(0, 1e-3, 1.0)], [], StopReason.STOPPED)
+    labels = [each.get_label() for each in history.plot().axes[1].lines]
+    assert labels == ["learning rate"]
+
+
+def test_a_proposed_range_is_in_the_picture():
+    lrs = np.geomspace(1e-7, 10, 100)
+    losses = np.where(lrs < 0.5, 2.3 - 2 / (1 + (1e-2 / lrs)), 40.0)
+    result = RangeTestResult(lrs, losses, stop_reason=StopReason.DIVERGED, first_stage_lr=1e-2)
+    assert "proposed 1e-5 to 1e-3" in words(result.plot().axes[0])
+
+
+def test_a_comparison_names_each_rate_and_the_winner():
+    trials = (
+        Trial(1e-3, (2.0, 1.5, 1.2), 1.2, StopReason.COMPLETED),
+        Trial(1e-2, (2.0, 1.0, 0.5), 0.5, StopReason.COMPLETED),
+    )
+    (axes,) = ComparisonResult(trials, steps=3).plot().axes
+    assert words(axes) == ["lr 1e-3: final loss 1.2", "lr 1e-2: final loss 0.5 (wins)"]
+    assert ComparisonResult((), steps=3).plot().axes
