@@ -67,6 +67,8 @@ class TrainingSetup:
         A person's own step, called with the batch and an `Update` in place of `compute_loss`.
     owns_step
         `train_batch` decides when to step: a batch without a step is accumulation.
+    touched
+        Further objects that a step may change: a teacher, lists that it appends to. A restore puts them back.
 
     Raises
     ------
@@ -86,6 +88,7 @@ class TrainingSetup:
     scaler: torch.amp.GradScaler | None = None
     train_batch: Callable[[Any, Update], BatchOutcome | None] | None = None
     owns_step: bool = False
+    touched: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:
         if self.accumulate < 1:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, defaultdict, deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,6 @@ from torch import nn
 from lr_magic.training.restoring.copy_place import CopyPlace
 from lr_magic.training.restoring.object_state import ObjectWalk
 from lr_magic.training.restoring.tensor_state import TensorState
-from lr_magic.training.restoring.touched import CONTAINERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,27 +19,6 @@ if TYPE_CHECKING:
 _NOT_COLLECTED = (nn.Module, torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler, torch.amp.GradScaler)
 # A larger tensor is data; nobody sums up in it.
 _LARGEST_SUM = 1 << 16
-_PLAIN = (list, dict, set, deque, OrderedDict, defaultdict)
-
-
-def _is_special(value: object) -> bool:
-    """Whether a container is of a class of its own (a `Counter`, a framework's history), which no walk looks into."""
-    return isinstance(value, CONTAINERS) and type(value) not in _PLAIN
-
-
-class _SpecialItems:
-    """Items of such a container, put back past its own methods: `Counter.update` would count."""
-
-    def __init__(self, container: Any) -> None:
-        self._container = container
-        self._base: Any = next(base for base in CONTAINERS if isinstance(container, base))
-        self._items = list(dict.items(container) if self._base is dict else container)
-
-    def put_back(self) -> None:
-        """Fill the container with what it held."""
-        self._base.clear(self._container)
-        fill = self._base.update if self._base in {dict, set} else self._base.extend
-        fill(self._container, self._items)
 
 
 @contextmanager
@@ -58,14 +35,11 @@ def put_back(values: Iterable[Any]) -> Iterator[None]:
     for value in values:
         if not isinstance(value, _NOT_COLLECTED):
             walk.add(value)
-    special = [_SpecialItems(value) for value in values if _is_special(value)]
     try:
         yield
     finally:
         with torch.no_grad():
             for kept in walk.kept:
                 kept.put_back()
-            for items in special:
-                items.put_back()
             for state in tensors:
                 state.put_back()

@@ -28,7 +28,6 @@ from lr_magic.notebook.discovery.loaders import valid_loader
 from lr_magic.notebook.discovery.request import Discovered, DiscoveryRequest
 from lr_magic.pure.errors import SettingError
 from lr_magic.training.intercepting.interception_update import UpdateCalls
-from lr_magic.training.restoring.touched import with_touched
 from lr_magic.training.setup import TrainingSetup
 
 if TYPE_CHECKING:
@@ -143,7 +142,7 @@ def _setup(
         raise SettingError("--amp fp16 scales the loss, and the body has a GradScaler of its own. Leave --amp out.")
     training, forward = _bodies(read, optimizer, namespace, request, is_quiet=is_quiet)
     return TrainingSetup(
-        model=with_touched(model, read.objects.touched),
+        model=model,
         optimizer=optimizer,
         train_loader=read.loop,
         compute_loss=forward,
@@ -154,6 +153,7 @@ def _setup(
         amp=request.amp,
         train_batch=training,
         owns_step=steps_conditionally(read.statements, namespace),
+        touched=read.objects.touched,
     )
 
 

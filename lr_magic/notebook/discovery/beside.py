@@ -1,35 +1,27 @@
-"""Modules that a step uses beside the model (a teacher, a criterion with weights): a sweep puts them back too."""
+"""What a step uses beside the model (a teacher, a criterion with weights, a trainer): a sweep puts it back, too."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import nn
 
 from lr_magic.notebook.discovery.own_step.own_step import OwnStep
+from lr_magic.notebook.discovery.own_step.touched import touched_by
 from lr_magic.notebook.discovery.supervised_step import SupervisedStep
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
-
-def modules_beside(step: object) -> list[nn.Module]:
-    """Modules with tensors that a step's code names, or that its loss is."""
-    return list({id(module): module for module in _modules(step) if _has_tensors(module)}.values())
-
-
-def _modules(step: object) -> Iterator[nn.Module]:
-    values: list[Any] = []
+def touched_beside(step: object) -> tuple[Any, ...]:
+    """Return objects that a step's code reaches, or the module that its loss is; modules only if they have tensors."""
     if isinstance(step, OwnStep):
-        mentioned = {*step.prologue.co_names, *step.body.co_names}
-        values = [step.names[name] for name in mentioned if name in step.names]
+        values = touched_by(step)
     elif isinstance(step, SupervisedStep):
-        values = [step.loss.loss_fn]
-    for value in values:
-        candidate = getattr(value, "candidate", None)
-        module = value if candidate is None else candidate.value
-        if isinstance(module, nn.Module):
-            yield module
+        candidate = getattr(step.loss.loss_fn, "candidate", None)
+        values = [step.loss.loss_fn if candidate is None else candidate.value]
+        values = [value for value in values if isinstance(value, nn.Module)]
+    else:
+        values = []
+    return tuple(value for value in values if not isinstance(value, nn.Module) or _has_tensors(value))
 
 
 def _has_tensors(module: nn.Module) -> bool:

@@ -58,6 +58,7 @@ class Candidates:
     functions: list[Candidate] = field(default_factory=list)
     tensors: list[Candidate] = field(default_factory=list)
     schedulers: list[Candidate] = field(default_factory=list)
+    objects: list[Candidate] = field(default_factory=list)
 
 
 def collect(namespace: Mapping[str, object]) -> Candidates:
@@ -66,8 +67,9 @@ def collect(namespace: Mapping[str, object]) -> Candidates:
     for name, value in _reachable(namespace):
         names_of.setdefault(id(value), (value, []))[1].append(name)
     candidates = Candidates()
+    own_module = namespace.get("__name__", "__main__")
     for value, names in names_of.values():
-        kind = _kind(value, names)
+        kind = _kind(value, names) or ("objects" if _is_plain_object(value, own_module) else None)
         if kind:
             getattr(candidates, kind).append(Candidate(base_optimizer(base_loader(value)), tuple(names)))
     return candidates

@@ -8,18 +8,17 @@ import torch
 
 from lr_magic.notebook.adapters.notebook import Notebook
 from lr_magic.notebook.adapters.registry import find_with_adapter
-from lr_magic.notebook.discovery.beside import modules_beside
+from lr_magic.notebook.discovery.beside import touched_beside
 from lr_magic.notebook.discovery.candidates import collect
 from lr_magic.notebook.discovery.cell_history import CellHistory
 from lr_magic.notebook.discovery.device import device_of
 from lr_magic.notebook.discovery.find_step import find_step
 from lr_magic.notebook.discovery.findings import findings_of
-from lr_magic.notebook.discovery.loaders import test_loader, train_loader, valid_loader
+from lr_magic.notebook.discovery.loaders import test_loader, train_choice, valid_loader
 from lr_magic.notebook.discovery.parts import Parts
 from lr_magic.notebook.discovery.request import Discovered
 from lr_magic.notebook.discovery.silence import silenced
 from lr_magic.notebook.discovery.wiring import Wiring, wire
-from lr_magic.training.restoring.touched import with_touched
 from lr_magic.training.setup import TrainingSetup
 
 if TYPE_CHECKING:
@@ -56,12 +55,13 @@ def _discover(namespace: Mapping[str, object], request: DiscoveryRequest, cells:
     if by_framework is not None:
         return by_framework
     wiring = wire(candidates, request, namespace, cells)
-    train = train_loader(candidates, request, namespace, cells)
+    train = train_choice(candidates, request, namespace, cells)
     valid = valid_loader(candidates, request, namespace, cells)
     parts = Parts(
         wiring=wiring,
         optimizer=_optimizer(wiring),
-        train=train,
+        train=train.loader if train is not None else None,
+        train_rivals=train.rivals if train is not None else (),
         valid=valid,
         device=device_of(wiring.model.value, request, namespace),
         offered=None if valid else test_loader(candidates),
@@ -78,7 +78,7 @@ def _optimizer(wiring: Wiring) -> torch.optim.Optimizer:
 
 def _setup(parts: Parts, compute_loss: Callable[[Any], BatchOutcome], request: DiscoveryRequest) -> TrainingSetup:
     return TrainingSetup(
-        model=with_touched(parts.wiring.model.value, modules_beside(compute_loss)),
+        model=parts.wiring.model.value,
         optimizer=parts.optimizer,
         train_loader=parts.train.value if parts.train is not None else (),
         compute_loss=compute_loss,
@@ -87,4 +87,5 @@ def _setup(parts: Parts, compute_loss: Callable[[Any], BatchOutcome], request: D
         accumulate=request.accumulate,
         clip_norm=request.clip_norm,
         amp=request.amp,
+        touched=touched_beside(compute_loss),
     )

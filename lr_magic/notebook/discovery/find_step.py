@@ -14,9 +14,9 @@ from lr_magic.notebook.discovery.loss_candidates import loss_candidates
 from lr_magic.notebook.discovery.own_step.choose import OwnSteps, follow_sources, try_own_steps
 from lr_magic.notebook.discovery.own_step.helpers import helpers, helpers_among
 from lr_magic.notebook.discovery.own_step.loaders import loader_of_own_step, loop_as_loader
-from lr_magic.notebook.discovery.own_step.modules import modules_used
 from lr_magic.notebook.discovery.own_step.roles import Cast
 from lr_magic.notebook.discovery.own_step.staleness import is_stale
+from lr_magic.notebook.discovery.own_step.touched import touched_by
 from lr_magic.notebook.discovery.own_step.verdict import the_own_step
 from lr_magic.notebook.discovery.reproducible import with_warning_if_irreproducible
 from lr_magic.notebook.discovery.situation import metrics_of, situation_of
@@ -50,6 +50,8 @@ def find_step(
     followed, steps = _followed(candidates, request, cast, history)
     current = [f for f in followed if not is_stale(f.source, parts.wiring, history)]
     parts = loader_of_own_step(parts, current, candidates, request)
+    if parts.train_rivals and parts.train is not None:
+        raise questions.several_loaders([c.name for c in (parts.train, *parts.train_rivals)], request.magic)
     if parts.train is None:
         parts, followed = _without_loader(parts, followed, candidates, history, request.magic)
     else:
@@ -57,9 +59,9 @@ def find_step(
     assert parts.train is not None  # noqa: S101 - for the type checker: a loader was found or asked for above
     refuse_live_iterator(parts.train, request.magic)
     model = parts.wiring.model
-    modules = [model.value, *modules_used(followed)]
+    touched = [value for one in followed for value in touched_by(one.step)]
     loaders = [loader.value for loader in (parts.train, parts.valid) if loader is not None]
-    room = restored(modules=modules, optimizers=[parts.optimizer], loaders=loaders)
+    room = restored(modules=[model.value], optimizers=[parts.optimizer], loaders=loaders, touched=touched)
     with room, index_guard(parts.device):
         model.value.train()
         batches = [move(batch, parts.device) for batch in draw_trial_batches(parts.train, request.magic)]

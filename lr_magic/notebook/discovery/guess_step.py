@@ -22,6 +22,7 @@ from lr_magic.notebook.discovery.leftovers import weighty
 from lr_magic.notebook.discovery.loss_reading import LossReading
 from lr_magic.notebook.discovery.loss_readings import Valued, criterion_readings, default_readings, own_reading
 from lr_magic.notebook.discovery.spread_loss import spread_call
+from lr_magic.notebook.discovery.untrained import untrained_output
 from lr_magic.notebook.discovery.why_no_loss import why_no_loss
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def guess_step(situation: Situation) -> Guess:
         accepted = [result for result in results if isinstance(result, Fed)]
         fed += accepted
         if working := _working(situation, signature, accepted):
-            return _checked_for_leftovers(_the_one(working, situation), situation)
+            guess = _checked_for_leftovers(_the_one(working, situation), situation)
+            return _checked_for_untrained(guess, accepted, situation)
     if not fed:
         failed = situation.failures
         reason = failed[0].reason if failed else "no part of it fits the parameters of forward."
@@ -156,6 +158,18 @@ def _checked_for_leftovers(guess: Guess, situation: Situation) -> Guess:
     if left is None or situation.is_asked:
         return guess
     raise questions.left_over(spelled(left, batch), reach(batch, left), guess.valued.reading.answer, situation.magic)
+
+
+def _checked_for_untrained(guess: Guess, accepted: Sequence[Fed], situation: Situation) -> Guess:
+    """Ask about an output that has parameters of its own and no part in the loss."""
+    if situation.is_asked or guess.valued.reading.loss_fn is None:
+        return guess
+    output = next(f.output for f in accepted if replace(f.inputs, target=guess.inputs.target) == guess.inputs)
+    left = untrained_output(guess.valued.loss, output, situation.parameters)
+    if left is None:
+        return guess
+    model, part = situation.model.name, spelled(left, output, "out")
+    raise questions.untrained_output(model, part, guess.valued.reading.answer, situation.magic)
 
 
 def _the_one(working: list[Guess], situation: Situation) -> Guess:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,22 +48,42 @@ def checked(loader: Candidate, magic: str) -> Candidate:
     return loader
 
 
+@dataclass(frozen=True)
+class TrainChoice:
+    """The training loader, and others that could be meant as well: only the person's own loop settles that."""
+
+    loader: Candidate
+    rivals: tuple[Candidate, ...] = ()
+
+
 def train_loader(
     candidates: Candidates, request: DiscoveryRequest, namespace: Mapping[str, object], history: CellHistory
 ) -> Candidate | None:
+    """Choose the training loader as `train_choice` does; rivals are asked about."""
+    choice = train_choice(candidates, request, namespace, history)
+    if choice is not None and choice.rivals:
+        raise questions.several_loaders([c.name for c in (choice.loader, *choice.rivals)], request.magic)
+    return choice.loader if choice is not None else None
+
+
+def train_choice(
+    candidates: Candidates, request: DiscoveryRequest, namespace: Mapping[str, object], history: CellHistory
+) -> TrainChoice | None:
     """Choose the training loader: named train, the latest of them; else the latest that no word keeps apart.
 
-    None where the notebook has no loader at all.
+    None where the notebook has no loader at all. Loaders without such a word that were made in one cell are rivals: a
+    source and a target, say.
     """
     if request.train is not None:
-        return asked_loader(request.train, "--train", namespace, candidates, request.magic)
+        return TrainChoice(asked_loader(request.train, "--train", namespace, candidates, request.magic))
     if not candidates.loaders:
         if trained := [c for c in candidates.iterators if split_of(c.name) is Split.TRAIN]:
             raise questions.live_iterator(trained[0].name, request.magic)
         return None
     for split in (Split.TRAIN, Split.UNLABELLED):
         if fitting := [c for c in candidates.loaders if _promises(c, split)]:
-            return checked(_latest(fitting, history, request.magic), request.magic)
+            latest = _latest(fitting, history, by_cell=split is Split.UNLABELLED)
+            return TrainChoice(checked(latest[-1], request.magic), tuple(latest[:-1]))
     raise questions.only_held_out([c.name for c in candidates.loaders], request.magic)
 
 
@@ -91,10 +112,8 @@ def _promises(loader: Candidate, split: Split) -> bool:
     return split in splits
 
 
-def _latest(loaders: Sequence[Candidate], history: CellHistory, magic: str) -> Candidate:
+def _latest(loaders: Sequence[Candidate], history: CellHistory, *, by_cell: bool) -> list[Candidate]:
+    """Return the loaders of the latest cell, or of its latest line."""
     moments = {c.name: history.last_assignment(c.name) for c in loaders}
     newest = max(moments.values())
-    latest = [c for c in loaders if moments[c.name] == newest]
-    if len(latest) > 1:
-        raise questions.several_loaders([c.name for c in latest], magic)
-    return latest[0]
+    return [c for c in loaders if (moments[c.name][0] == newest[0] if by_cell else moments[c.name] == newest)]

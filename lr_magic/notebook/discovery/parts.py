@@ -30,6 +30,8 @@ class Parts:
         Data called test that is not used, but could be asked for.
     train_is_assumed
         True where the training data is a pair of tensors, taken as they are.
+    train_rivals
+        Loaders that could be meant just as well, unless the person's own loop shows which one is.
     """
 
     wiring: Wiring
@@ -39,3 +41,4 @@ class Parts:
     device: torch.device
     offered: Candidate | None = None
     train_is_assumed: bool = False
+    train_rivals: tuple[Candidate, ...] = ()

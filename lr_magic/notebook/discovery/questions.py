@@ -17,6 +17,10 @@ def _listed(names: Sequence[str], limit: int = 5) -> str:
     return ", ".join(f"`{name}`" for name in names[:limit]) + (", …" if len(names) > limit else "")
 
 
+def _quoted(text: str) -> str:
+    return f'"{text}"' if " " in text else text
+
+
 def no_model(magic: str) -> DiscoveryError:
     """E1: nothing to train is visible."""
     return DiscoveryError(
@@ -132,7 +136,7 @@ def no_loss(situation: str, magic: str, example: str = "F.cross_entropy(out, y)"
 def several_losses(names: Sequence[str], magic: str) -> DiscoveryError:
     """Several losses fit and give different values."""
     return DiscoveryError(
-        f"Several losses fit and give different values: {_listed(names)}. → `%{magic} --loss {names[0]}`."
+        f"Several losses fit and give different values: {_listed(names)}. → `%{magic} --loss {_quoted(names[0])}`."
     )
 
 
@@ -140,7 +144,7 @@ def own_step_unclear(source: str, reason: str, loss: str, magic: str) -> Discove
     """Report a step of the person's own that could not be followed, so that a guess might be wrong."""
     return DiscoveryError(
         f"`{source}` holds a step of yours that I could not follow: {reason}.\n"
-        f"→ `%%{magic}` above the cell that trains, or `%{magic} --loss {loss}` if that is all there is to it."
+        f"→ `%%{magic}` above the cell that trains, or `%{magic} --loss {_quoted(loss)}` if that is all there is to it."
     )
 
 
@@ -148,7 +152,7 @@ def other_loss(fitting: str, other: str, magic: str) -> DiscoveryError:
     """Report a loss that fits beside one that I cannot call: the second may be the one that is meant."""
     return DiscoveryError(
         f"`{fitting}` fits, but there is `{other}` too, and I cannot tell how you call it.\n"
-        f"→ `%{magic} --loss {fitting}`, or `%%{magic}` above your training cell."
+        f"→ `%{magic} --loss {_quoted(fitting)}`, or `%%{magic}` above your training cell."
     )
 
 
@@ -164,7 +168,16 @@ def left_over(part: str, value: object, loss: str, magic: str) -> DiscoveryError
     """Report a part of the batch that nothing uses: a weight or a mask would belong in the loss."""
     return DiscoveryError(
         f"`{part}` ({describe_batch(value)}) is in the batch, and neither the model nor the loss that fits takes it.\n"
-        f"→ `%{magic} --loss {loss}` if that is right, or `%%{magic} for batch in LOADER` with your step below it."
+        f"→ `%{magic} --loss {_quoted(loss)}` if that is right, or `%%{magic} for batch in LOADER` with your step "
+        "below it."
+    )
+
+
+def untrained_output(model: str, part: str, loss: str, magic: str) -> DiscoveryError:
+    """Report a head with parameters of its own that the loss that fits would not train."""
+    return DiscoveryError(
+        f"`{loss}` fits one output of `{model}`, and would not train what makes `{part}`: your loop may add a loss of "
+        f"it.\n→ `%%{magic}` above your training cell, or `%{magic} --loss {_quoted(loss)}` if that is all."
     )
 
 

@@ -21,7 +21,7 @@ from lr_magic.pure.errors import DiscoveryError
 from lr_magic.training.intercepting.interception_one_cycle import intercepted_one_cycle
 from lr_magic.training.intercepting.interception_range_test import intercepted_range_test
 from lr_magic.training.restoring.restore import restored
-from lr_magic.training.restoring.touched import WithTouched, parts_of, touched_objects
+from lr_magic.training.restoring.touched import parts_of, touched_objects
 
 if TYPE_CHECKING:
     import ast
@@ -144,9 +144,10 @@ class WholeCell:
         own = [value for value in touched if isinstance(value, (nn.Module, torch.optim.Optimizer))]
         others = [value for value in touched if not isinstance(value, (nn.Module, torch.optim.Optimizer))]
         return restored(
-            modules=[*(v for v in own if isinstance(v, nn.Module)), WithTouched(None, others)],
+            modules=[v for v in own if isinstance(v, nn.Module)],
             optimizers=[v for v in own if isinstance(v, torch.optim.Optimizer)],
             loaders=loaders,
+            touched=others,
         )
 
     def _name_of(self, optimizer: Any) -> str:

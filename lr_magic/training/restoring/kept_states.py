@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -16,51 +17,64 @@ class Kept(Protocol):
 
 
 class DictState:
-    """Items of one dict: the same objects under the same keys, in the same order."""
+    """Items of one dict: the same objects under the same keys, in the same order.
 
-    __slots__ = ("_content", "_ids", "_items")
+    Read and filled past the methods of a class of its own: `Counter.update` would count.
+    """
+
+    __slots__ = ("_base", "_content", "_ids", "_items")
 
     def __init__(self, content: dict[Any, Any]) -> None:
         self._content = content
-        self._items = tuple(content.items())
+        self._base = base_of(content)
+        self._items = tuple(self._base.items(content))
         # Identities, not equality: comparing tensors for equality would run on the device.
-        self._ids = _identities(content)
+        self._ids = self._identities()
 
     def put_back(self) -> bool:
         """Fill the dict with what it held, if that changed."""
-        if _identities(self._content) == self._ids:
+        if self._identities() == self._ids:
             return True
-        self._content.clear()
-        self._content.update(self._items)
-        return _identities(self._content) == self._ids
+        self._base.clear(self._content)
+        self._base.update(self._content, self._items)
+        return self._identities() == self._ids
 
-
-def _identities(content: dict[Any, Any]) -> tuple[list[int], list[int]]:
-    return list(map(id, content)), list(map(id, content.values()))
+    def _identities(self) -> tuple[list[int], list[int]]:
+        return list(map(id, self._base.keys(self._content))), list(map(id, self._base.values(self._content)))
 
 
 class ListState:
-    """Items of one list, deque or set: the same objects in the same order."""
+    """Items of one list, deque or set: the same objects in the same order; past the methods of a class of its own."""
 
-    __slots__ = ("_content", "_ids", "_items")
+    __slots__ = ("_base", "_content", "_ids", "_items")
 
     def __init__(self, content: Any) -> None:
         self._content = content
-        self._items = tuple(content)
+        self._base = base_of(content)
+        self._items = tuple(self._base.__iter__(content))
         self._ids = list(map(id, self._items))
 
     def put_back(self) -> bool:
         """Fill the container with what it held, if that changed."""
         if self._is_as_before():
             return True
-        self._content.clear()
-        fill = self._content.update if isinstance(self._content, set) else self._content.extend
-        fill(self._items)
+        self._base.clear(self._content)
+        fill = self._base.update if self._base is set else self._base.extend
+        fill(self._content, self._items)
         return self._is_as_before()
 
     def _is_as_before(self) -> bool:
-        now = list(map(id, self._content))
-        return now == self._ids or (isinstance(self._content, set) and sorted(now) == sorted(self._ids))
+        now = list(map(id, self._base.__iter__(self._content)))
+        return now == self._ids or (self._base is set and sorted(now) == sorted(self._ids))
+
+
+# OrderedDict before dict: filled as a plain dict it would lose its order.
+_BASES: tuple[Any, ...] = (OrderedDict, dict, list, set, deque)
+
+
+def base_of(container: object) -> Any:
+    """Return the built-in class that a container is one of."""
+    return next(base for base in _BASES if isinstance(container, base))
 
 
 class EmptyStates:

@@ -42,6 +42,7 @@ class _Kind(Enum):
     RANDOM = auto()
     MODULE = auto()
     OBJECT = auto()
+    OWN_CONTAINER = auto()
 
 
 class ObjectWalk:
@@ -100,6 +101,8 @@ class ObjectWalk:
                 self.kept.append(ArrayState(value))
         elif kind is _Kind.RANDOM:
             self.kept.append(GeneratorState(value))
+        elif kind is _Kind.OWN_CONTAINER:
+            self._visit_own_container(value, depth)
         elif depth > 0:
             self._enter(value, depth - 1)
 
@@ -117,6 +120,14 @@ class ObjectWalk:
             if not is_tuple:
                 self.kept.append(ListState(content))
             self._visit_all(content, depth)
+
+    def _visit_own_container(self, content: Any, depth: int) -> None:
+        """A container of a class of its own (a `Counter`, a framework's history): its items, and its attributes."""
+        if len(content) <= _LONGEST_CONTAINER:
+            is_dict = isinstance(content, dict)
+            self.kept.append(DictState(content) if is_dict else ListState(content))
+            self._visit_all(dict.values(content) if is_dict else content, depth)
+        self._enter(content, depth)
 
     def _visit_all(self, values: Any, depth: int) -> None:
         if len(values) <= self._longest_searched:
@@ -145,6 +156,10 @@ _KIND_OF_BASE: tuple[tuple[type, _Kind], ...] = (
     (torch.Tensor, _Kind.TENSOR),
     (nn.Module, _Kind.MODULE),
     (np.ndarray, _Kind.ARRAY),
+    (dict, _Kind.OWN_CONTAINER),
+    (list, _Kind.OWN_CONTAINER),
+    (set, _Kind.OWN_CONTAINER),
+    (deque, _Kind.OWN_CONTAINER),
 )
 _KNOWN_KINDS = (Optimizer, LRScheduler, GradScaler, DataLoader, Dataset, Sampler)
 # Objects of these packages hold handles and machinery, not the state of a training.

@@ -38,6 +38,7 @@ def restored(
     loaders: Iterable[Any] = (),
     scalers: Iterable[Any] = (),
     schedulers: Iterable[Any] | None = None,
+    touched: Iterable[Any] = (),
 ) -> Restored:
     """Put back everything that a run changes when the ``with`` block ends, however it ends.
 
@@ -50,15 +51,18 @@ def restored(
     schedulers
         Learning rate schedulers attached to the optimizers; None looks for them, unless only the engine itself makes
         the steps and no optimizer shows that it has or had one.
+    touched
+        Anything else that the block may change: lists, dicts, objects of the notebook's own classes.
 
     Returns
     -------
     Context manager; ``as`` gives the `RestoreReceipt`, filled when the block ends. Anything that could not be put back
     is named there and in a RuntimeWarning.
     """
-    training: list[Any] = [*modules, *optimizers, *scalers]
+    training: list[Any] = [*modules, *optimizers, *scalers, *touched]
     if setup is not None:
-        training = [setup.model, setup.optimizer, *([setup.scaler] if setup.scaler is not None else []), *training]
+        scaler = [setup.scaler] if setup.scaler is not None else []
+        training = [setup.model, setup.optimizer, *scaler, *training, *setup.touched]
         loaders = [*(x for x in (setup.train_loader, setup.valid_loader) if x is not None), *loaders]
     is_stepped_by_us = setup is not None and setup.train_batch is None
     return Restored(training, list(loaders), schedulers, is_stepped_by_us=is_stepped_by_us)

@@ -92,25 +92,3 @@ def _is_filled(cell: CellType) -> bool:
         return cell.cell_contents is not None
     except ValueError:
         return False
-
-
-class WithTouched(nn.Module):
-    """A model together with what else a run changes, so that a restore of the model puts all of it back.
-
-    It trains and evaluates as the model itself; what is touched beside it is no part of it.
-    """
-
-    def __init__(self, model: nn.Module | None, touched: Sequence[Any]) -> None:
-        super().__init__()
-        if model is not None:
-            self.model = model
-            self.training = model.training
-        self.__dict__["touched"] = list(touched)
-
-
-def with_touched(model: nn.Module, touched: Sequence[Any]) -> nn.Module:
-    """Return the model, with what is touched beside it where that has tensors of its own to be put back."""
-    parts = {id(part) for part in model.modules()}
-    others = [value for value in touched if id(value) not in parts]
-    has_tensors = any(not isinstance(value, CONTAINERS) for value in others)
-    return WithTouched(model, others) if has_tensors else model

@@ -407,6 +407,36 @@ total += loss.detach()
     assert notebook["total"] == 0
 
 
+def test_containers_of_a_class_of_their_own_are_put_back(notebook):
+    source = """
+from collections import Counter, OrderedDict, defaultdict, deque
+class Log(list):
+    def __init__(self, *items):
+        super().__init__(items)
+        self.num_writes = 0
+class Latest(OrderedDict): pass
+class Recent(deque): pass
+counts, log, latest, recent = Counter(a=1), Log(1), Latest(b=1, a=2), Recent([1], maxlen=2)
+per_class = defaultdict(list)
+nested = {'counts': Counter(b=2)}
+"""
+    exec(source, notebook)
+    body = """
+counts['a'] += 1; counts['new'] += 1; nested['counts'].update('b'); log.append(2); log.num_writes += 1
+latest.move_to_end('b'); latest['c'] = 3; recent.append(int(labels[0])); per_class[int(labels[0])].append(1)
+loss = criterion(model(images), labels)
+"""
+    loop_names = ("counts", "log", "latest", "recent", "per_class", "nested")
+    objects = [notebook[name] for name in loop_names]
+    found = setup_from_body("for images, labels in train_loader", body, notebook)
+    sweep(found.setup, num_steps=7)
+    assert all(notebook[name] is each for name, each in zip(loop_names, objects, strict=True))
+    assert (notebook["counts"], notebook["nested"]) == ({"a": 1}, {"counts": {"b": 2}})
+    assert (list(notebook["log"]), notebook["log"].num_writes) == ([1], 0)
+    assert list(notebook["latest"].items()) == [("b", 1), ("a", 2)]
+    assert (list(notebook["recent"]), notebook["recent"].maxlen, notebook["per_class"]) == ([1], 2, {})
+
+
 def test_a_teacher_in_eval_mode_stays_in_it(notebook):
     notebook["teacher"] = nn.Sequential(nn.Linear(6, 3), nn.Dropout(0.5)).eval()
     notebook["model"].eval()

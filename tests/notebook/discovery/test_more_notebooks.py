@@ -553,3 +553,51 @@ def test_a_loop_of_a_model_that_is_gone_is_no_matter_where_it_agrees(notebook):
     book.run(DOUBLED_LOOP.replace(" * 2", ""))
     book.run(NEXT_GENERATION)
     book.check_loss(book.find(), "x, y = batch; loss = criterion(model(x), y)")
+
+
+TWO_HEADS = """
+class TwoHeads(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body, self.scores, self.box = nn.Linear(4, 8), nn.Linear(8, 3), nn.Linear(8, 2)
+    def forward(self, x):
+        h = torch.relu(self.body(x))
+        return {returned}
+train_loader = DataLoader(TensorDataset(torch.randn(32, 4), torch.arange(32) % 3), batch_size=8)
+model, criterion = TwoHeads(), nn.CrossEntropyLoss()
+optimizer = torch.optim.Adam({trained})
+"""
+
+
+@pytest.mark.parametrize("returned", ["(self.scores(h), self.box(h))", "dict(logits=self.scores(h), box=self.box(h))"])
+def test_a_head_that_the_loss_would_not_train_is_asked_about(notebook, returned):
+    book = notebook(IMPORTS, TWO_HEADS.format(returned=returned, trained="model.parameters()"))
+    assert "would not train what makes `out[" in book.refusal()
+    book.find(loss="criterion")
+
+
+@pytest.mark.parametrize(
+    ("returned", "trained"),
+    [
+        ("(self.scores(h), h.sum(1))", "model.parameters()"),
+        ("(self.scores(h), self.box(h))", "[*model.body.parameters(), *model.scores.parameters()]"),
+    ],
+)
+def test_further_outputs_without_parameters_of_their_own_to_train(notebook, returned, trained):
+    book = notebook(IMPORTS, TWO_HEADS.format(returned=returned, trained=trained))
+    book.check_loss(book.find(), "loss = criterion(model(batch[0])[0], batch[1])")
+
+
+TWO_LOADERS = """
+weak_loader = DataLoader(TensorDataset(torch.randn(32, 4), torch.arange(32) % 3), batch_size=8)
+strong_loader = DataLoader(TensorDataset(torch.randn(16, 4), torch.arange(16) % 3), batch_size=8)
+model, criterion = nn.Linear(4, 3), nn.CrossEntropyLoss()
+optimizer = torch.optim.Adam(model.parameters())
+"""
+
+
+def test_two_loaders_of_one_cell_are_asked_about_until_a_loop_shows_which(notebook):
+    book = notebook(IMPORTS, TWO_LOADERS)
+    assert "`strong_loader`, `weak_loader`" in book.refusal() or "`weak_loader`, `strong_loader`" in book.refusal()
+    book.run("for x, y in weak_loader:\n    loss = criterion(model(x), y)\n    loss.backward()\n    optimizer.step()")
+    assert book.find().setup.train_loader is book["weak_loader"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from lr_magic.notebook.discovery.candidates import Candidates
+    from lr_magic.notebook.discovery.candidates import Candidate, Candidates
     from lr_magic.notebook.discovery.cell_history import CellHistory
     from lr_magic.notebook.discovery.own_step.roles import Cast
     from lr_magic.notebook.discovery.wiring import Wiring
@@ -54,10 +54,9 @@ class OwnSteps:
 
     def relevant(self, wiring: Wiring) -> tuple[str, str] | None:
         """Return name and reason of a source that was not followed and mentions what is trained."""
-        names = {*wiring.model.names, *(wiring.optimizer.names if wiring.optimizer else ())}
+        trained = [c for c in (wiring.model, wiring.optimizer) if c is not None]
         for source, reason in self.unfollowed:
-            read = set().union(*(reads(statement) for statement in source.body))
-            if read & names and not reason.startswith(TRIED):
+            if any(_mentions(source, c) for c in trained) and not reason.startswith(TRIED):
                 return source.name, reason
         return None
 
@@ -76,6 +75,13 @@ class OwnSteps:
         return all(_agree(loss, losses[0]) for loss in losses)
 
 
+def _mentions(source: StepSource, candidate: Candidate) -> bool:
+    """Tell whether a source reads one of a candidate's names, or is the method of an object that holds it."""
+    if source.owner is not None:
+        return source.owner is candidate.value or any(v is candidate.value for v in vars(source.owner).values())
+    return any(reads(statement) & set(candidate.names) for statement in source.body)
+
+
 def _agree(one: float, other: float) -> bool:
     return abs(one - other) <= 1e-5 * max(1.0, abs(other))
 
@@ -85,12 +91,15 @@ def follow_sources(
 ) -> tuple[list[Followed], OwnSteps]:
     """Follow every source of the notebook; those that cannot be are kept with their reason."""
     followed, steps = [], OwnSteps()
-    for source in step_sources(candidates.functions, history):
+    # what runs once before a loop may draw random numbers
+    random = GlobalRandomState()
+    for source in step_sources(candidates, history, cast.namespace):
         result = follow(source, cast, history, loaders)
         if isinstance(result, Followed):
             followed.append(result)
         else:
             steps.unfollowed.append((source, result.reason))
+    random.put_back()
     return followed, steps
 
 

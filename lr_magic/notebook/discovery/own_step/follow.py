@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,6 +16,7 @@ from lr_magic.notebook.discovery.own_step.names import binds, changes
 from lr_magic.notebook.discovery.own_step.own_step import OwnStep
 from lr_magic.notebook.discovery.own_step.rewriting import compile_body, compile_prologue
 from lr_magic.notebook.discovery.own_step.roles import Cast, bindings
+from lr_magic.notebook.discovery.own_step.settled import without_settled
 from lr_magic.notebook.discovery.own_step.step_cut import FIRST, StepCut, cut_at, has_while, loops_to_backward
 from lr_magic.notebook.discovery.unwrapping import base_loader
 from lr_magic.notebook.discovery.words import words_of
@@ -62,7 +63,9 @@ def follow(source: StepSource, cast: Cast, history: CellHistory, loaders: list[A
     """
     if has_while(source.body):
         return Failure("its batches come from a `while` loop")
-    given = {} if source.function is None else bindings(source.function, cast, history)
+    if source.function is None:
+        source = replace(source, body=without_settled(source.body, cast.namespace))
+    given = {} if source.function is None else bindings(source.function, cast, history, owner=source.owner)
     names = {**_outer_names(source.function, cast), **given}
     if len(stepped := _stepped(source, names)) > 1:
         return Failure(f"it steps several optimizers ({', '.join(sorted(stepped))})")

@@ -28,7 +28,7 @@ def loader_of_own_step(
             continue
         named = next((c for c in candidates.loaders if c.value is one.goes_over), None)
         if named is not None and not _is_held_out(named):
-            return replace(parts, train=named)
+            return replace(parts, train=named, train_rivals=())
     return parts
 
 

@@ -39,11 +39,14 @@ class Cast:
     criteria: Sequence[LossCandidate]
 
 
-def bindings(function: FunctionType, cast: Cast, history: CellHistory) -> dict[str, Any]:
-    """Return an object for every parameter that one can be told for."""
-    parameters = inspect.signature(function).parameters
-    called = _by_last_call(function, cast, history)
-    found = {}
+def bindings(function: FunctionType, cast: Cast, history: CellHistory, *, owner: object = None) -> dict[str, Any]:
+    """Return an object for every parameter that one can be told for; `owner` is what a method belongs to."""
+    parameters = dict(inspect.signature(function).parameters)
+    found: dict[str, Any] = {}
+    if owner is not None:
+        found[next(iter(parameters))] = owner
+        parameters = dict(list(parameters.items())[1:])
+    called = _by_last_call(function, list(parameters), cast, history, owner)
     for name, parameter in parameters.items():
         if name in called:
             found[name] = called[name]
@@ -54,10 +57,14 @@ def bindings(function: FunctionType, cast: Cast, history: CellHistory) -> dict[s
     return found
 
 
-def _by_last_call(function: FunctionType, cast: Cast, history: CellHistory) -> dict[str, Any]:
+def _by_last_call(
+    function: FunctionType, parameters: Sequence[str], cast: Cast, history: CellHistory, owner: object
+) -> dict[str, Any]:
     """Read the arguments of the last call whose model or optimizer is the one that is trained."""
-    for _, call in history.calls(function.__name__):
-        given = _arguments(call, function, cast.namespace)
+    owners = [n for n, v in cast.namespace.items() if v is owner] if owner is not None else []
+    called = [f"{name}.{function.__name__}" for name in owners] if owner is not None else [function.__name__]
+    for _, call in (found for name in called for found in history.calls(name)):
+        given = _arguments(call, parameters, cast.namespace)
         trained = [v for v in given.values() if isinstance(v, torch.optim.Optimizer) or _has_parameters(v)]
         if not trained or any(v is cast.model or v is cast.optimizer for v in trained):
             # Where there is a loader, a tensor that was passed is a batch left over from that call.
@@ -65,9 +72,8 @@ def _by_last_call(function: FunctionType, cast: Cast, history: CellHistory) -> d
     return {}
 
 
-def _arguments(call: ast.Call, function: FunctionType, namespace: Mapping[str, object]) -> dict[str, Any]:
-    names = list(inspect.signature(function).parameters)
-    pairs = [*zip(names, call.args, strict=False), *((k.arg, k.value) for k in call.keywords if k.arg)]
+def _arguments(call: ast.Call, parameters: Sequence[str], namespace: Mapping[str, object]) -> dict[str, Any]:
+    pairs = [*zip(parameters, call.args, strict=False), *((k.arg, k.value) for k in call.keywords if k.arg)]
     found = {}
     for name, node in pairs:
         if all(isinstance(part, _SIMPLE) for part in ast.walk(node)):

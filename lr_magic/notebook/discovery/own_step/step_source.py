@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from lr_magic.notebook.discovery.own_step.slicing import has_backward
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from lr_magic.notebook.discovery.candidates import Candidate
+    from lr_magic.notebook.discovery.candidates import Candidate, Candidates
     from lr_magic.notebook.discovery.cell_history import CellHistory, Moment
 
 
@@ -34,6 +34,10 @@ class StepSource:
         When it was executed or defined.
     function
         The function; None for a cell.
+    owner
+        The object whose method it is; None for anything else.
+    called
+        How calls of it look in the cells; any method's call counts for all methods of an object.
     """
 
     name: str
@@ -41,11 +45,13 @@ class StepSource:
     filename: str
     moment: Moment
     function: Any = None  # a FunctionType; mypy would take it for a method
+    owner: Any = None
+    called: tuple[str, ...] = ()
 
 
-def step_sources(functions: list[Candidate], history: CellHistory) -> Iterator[StepSource]:
+def step_sources(candidates: Candidates, history: CellHistory, namespace: Mapping[str, object]) -> Iterator[StepSource]:
     """Yield every source of a step, the latest first."""
-    found = [*_functions(functions, history), *_cells(history)]
+    found = [*_functions(candidates.functions, history), *_methods(candidates, history, namespace), *_cells(history)]
     yield from sorted(found, key=lambda source: source.moment, reverse=True)
 
 
@@ -59,12 +65,55 @@ def _cells(history: CellHistory) -> Iterator[StepSource]:
 def _functions(functions: list[Candidate], history: CellHistory) -> Iterator[StepSource]:
     for candidate in functions:
         function = plain_function(candidate.value)
-        if function is None or not {"backward", "manual_backward"} & set(function.__code__.co_names):
+        if function is None or not _names_backward(function):
             continue
         definition = definition_of(function, history)
         if definition is not None and any(has_backward(statement) for statement in definition.body):
-            moment = history.last_use(candidate.name)
-            yield StepSource(f"{candidate.name}()", definition.body, function.__code__.co_filename, moment, function)
+            yield StepSource(
+                f"{candidate.name}()",
+                definition.body,
+                function.__code__.co_filename,
+                moment=history.last_use(candidate.name),
+                function=function,
+                called=(function.__name__,),
+            )
+
+
+def _methods(candidates: Candidates, history: CellHistory, namespace: Mapping[str, object]) -> Iterator[StepSource]:
+    """Yield the methods with a step of objects of the notebook's own classes: trainers, models that fit themselves."""
+    for candidate in (*candidates.objects, *candidates.models):
+        methods = own_methods(candidate.value, namespace)
+        if not any(_names_backward(function) for function in methods.values()):
+            continue
+        called = tuple(f"{candidate.name}.{name}" for name in methods)
+        moment = max(history.last_use(name) for name in called)
+        for name, function in methods.items():
+            definition = _written(function) if _names_backward(function) else None
+            if definition is not None and any(has_backward(statement) for statement in definition.body):
+                yield StepSource(
+                    f"{candidate.name}.{name}()",
+                    definition.body,
+                    function.__code__.co_filename,
+                    moment=moment,
+                    function=function,
+                    owner=candidate.value,
+                    called=called,
+                )
+
+
+def own_methods(value: object, namespace: Mapping[str, object]) -> dict[str, FunctionType]:
+    """Return the methods of an object that were written in the notebook, those of its base classes included."""
+    found: dict[str, FunctionType] = {}
+    for kind in reversed(type(value).__mro__):
+        for name, held in vars(kind).items():
+            function = None if isinstance(held, (staticmethod, classmethod)) else plain_function(held)
+            if function is not None and function.__globals__ is namespace:
+                found[name] = function
+    return found
+
+
+def _names_backward(function: FunctionType) -> bool:
+    return bool({"backward", "manual_backward"} & set(function.__code__.co_names))
 
 
 def plain_function(value: object) -> FunctionType | None:
@@ -78,6 +127,10 @@ def definition_of(function: FunctionType, history: CellHistory) -> ast.FunctionD
     definition = history.definition(function.__name__)
     if definition is not None and _is_definition_of(definition, function):
         return definition
+    return _written(function)
+
+
+def _written(function: FunctionType) -> ast.FunctionDef | None:
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, TypeError, SyntaxError):

@@ -33,4 +33,4 @@ def _was_used(tried: Tried, history: CellHistory) -> bool:
     source = tried.followed.source
     if source.function is None:
         return True
-    return next(history.calls(source.function.__name__), None) is not None
+    return any(next(history.calls(name), None) is not None for name in source.called)
