@@ -12,8 +12,11 @@ from lr_magic.pure.curve_reading.resampling import interval_around
 from lr_magic.pure.curve_reading.suggestion import DEFAULT_RULE, RULES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from benchmarks.regret.store import Sweep, TaskData
     from benchmarks.regret.suggesters import Suggester
+    from lr_magic.pure.curve_reading.optimizer_kind import OptimizerKind
 
 NUM_SWEEPS = 6
 OURS = "**lr_magic `bottom`** (default)"
@@ -71,15 +74,20 @@ def _p_value(ours: np.ndarray, theirs: np.ndarray) -> str:
 
 
 def spreads(tasks: list[TaskData]) -> list[str]:
-    """How many times the largest answer is the smallest: over seeds alone, and over seeds and settings."""
-    kinds = {
-        "six sweeps that differ in the seed": lambda task: task.sweeps,
-        "50, 100, 200 and 500 steps, two seeds each": lambda task: _others(task, 4, 5, 6),
-        "ranges a decade wider or narrower at either end, two seeds each": lambda task: _others(task, 0, 1, 2, 3),
+    """How many times the largest answer is the smallest: over seeds alone, over settings alone, and over both."""
+    kinds: dict[str, Callable[[TaskData], list[list[Sweep]]]] = {
+        "six sweeps that differ in the seed": lambda task: [[sweep] for sweep in task.sweeps],
+        "50, 100, 200 and 500 steps, two seeds each": lambda task: _singly(_settings(task, *_NUM_STEPS)),
+        "those of one seed": lambda task: [sweeps[:1] for sweeps in _settings(task, *_NUM_STEPS)],
+        "those, averaged over the seeds (geometric mean)": lambda task: _settings(task, *_NUM_STEPS),
+        "ranges a decade wider or narrower at either end, two seeds each": lambda task: _singly(
+            _settings(task, *_RANGES)
+        ),
+        "those ranges, averaged over the seeds": lambda task: _settings(task, *_RANGES),
     }
     rows = ["| sweeps | median ratio | 90 % of tasks below | tasks within a factor of 2 |", "|---|---|---|---|"]
     for name, choose in kinds.items():
-        ratios = np.array([_ratio(choose(task)) for task in tasks if task.other_sweeps])
+        ratios = np.array([_ratio(choose(task), task.kind) for task in tasks if task.other_sweeps])
         ratios = ratios[np.isfinite(ratios)]
         rows.append(
             f"| {name} | {np.median(ratios):.1f} | {np.quantile(ratios, 0.9):.1f} | {(ratios <= 2).mean():.0%} |"
@@ -87,14 +95,27 @@ def spreads(tasks: list[TaskData]) -> list[str]:
     return rows
 
 
-def _others(task: TaskData, *numbers: int) -> list[Sweep]:
-    return [*task.sweeps[:2], *(sweep for number in numbers for sweep in task.other_sweeps[number])]
+# Numbers of `OTHER_SWEEPS`; two seeds of each, and two of the usual sweep beside them.
+_RANGES, _NUM_STEPS = (0, 1, 2, 3), (4, 5, 6)
 
 
-def _ratio(sweeps: list[Sweep]) -> float:
-    curves = [curve for curve in map(curve_of, sweeps) if curve is not None]
-    lrs = [RULES[DEFAULT_RULE](curve, None) for curve in curves]
-    return max(lrs) / min(lrs) if len(lrs) > 1 else np.nan
+def _settings(task: TaskData, *numbers: int) -> list[list[Sweep]]:
+    """Sweeps by setting."""
+    return [task.sweeps[:2], *(task.other_sweeps[number] for number in numbers)]
+
+
+def _singly(settings: list[list[Sweep]]) -> list[list[Sweep]]:
+    return [[sweep] for sweeps in settings for sweep in sweeps]
+
+
+def _ratio(groups: list[list[Sweep]], kind: OptimizerKind) -> float:
+    """Largest over smallest answer, each the geometric mean over a group of sweeps; NaN with fewer than two."""
+    found = []
+    for sweeps in groups:
+        curves = [curve for curve in map(curve_of, sweeps) if curve is not None]
+        if curves:
+            found.append(np.mean([np.log10(RULES[DEFAULT_RULE](curve, None, kind)) for curve in curves]))
+    return float(10 ** np.ptp(found)) if len(found) > 1 else np.nan
 
 
 def interval_quality(tasks: list[TaskData]) -> str:
@@ -105,7 +126,7 @@ def interval_quality(tasks: list[TaskData]) -> str:
             curve = curve_of(sweep)
             if curve is None:
                 continue
-            low, high = interval_around(RULES[DEFAULT_RULE](curve, task.steps), curve)
+            low, high = interval_around(RULES[DEFAULT_RULE](curve, task.steps, task.kind), curve)
             inside = np.geomspace(low, high, 15)
             covered.append(any(task.truths[1.0].is_close(lr) for lr in inside))
             widths.append(high / low)

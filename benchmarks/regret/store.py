@@ -10,6 +10,7 @@ import numpy as np
 
 from benchmarks.regret.regret import Truth
 from benchmarks.regret.tasks import all_tasks
+from lr_magic.pure.curve_reading.optimizer_kind import OptimizerKind
 
 DATA = Path(__file__).parent / "data"
 OWN = DATA / "own_tasks.npz"
@@ -24,6 +25,8 @@ PEERS = {
     "ignite": "ignite",
 }
 _LENGTH_FILES = {"full": 1.0, "f25": 0.25, "f10": 0.1}
+
+_SGD_KINDS = {"sgd": OptimizerKind.SGD, "sgdm": OptimizerKind.MOMENTUM}
 
 Sweep = tuple[np.ndarray, np.ndarray]
 
@@ -44,6 +47,11 @@ class TaskData:
     def is_adam(self) -> bool:
         """Whether the optimizer is of the Adam kind."""
         return "adam" in self.optimizer
+
+    @property
+    def kind(self) -> OptimizerKind:
+        """Kind of optimizer."""
+        return OptimizerKind.ADAM if self.is_adam else _SGD_KINDS[self.optimizer]
 
     @property
     def family(self) -> str:

@@ -41,11 +41,11 @@ def curve_of(sweep: Sweep) -> Curve | None:
     return _curve(lrs.tobytes(), losses.tobytes())
 
 
-def by_rule(rule: str, *, knows_length: bool = True) -> Suggester:
+def by_rule(rule: str, *, knows_length: bool = True, knows_optimizer: bool = True) -> Suggester:
     def suggest(task: TaskData, number: int, length: float) -> float | None:
         curve = curve_of(task.sweeps[number])
         steps = round(length * task.steps) if knows_length else None
-        return None if curve is None else RULES[rule](curve, steps)
+        return None if curve is None else RULES[rule](curve, steps, task.kind if knows_optimizer else None)
 
     return suggest
 
@@ -85,7 +85,8 @@ def comparison(first: Suggester, num_trials: int = 3, share: float = 0.25) -> Su
             loss = _trial_loss(task, number, share * length, rate)
             trials = (*trials, Trial(rate, (), loss, StopReason.COMPLETED))
         steps = task.steps
-        return ComparisonResult(trials, round(share * length * steps), round(length * steps)).lr
+        num_trial_steps, num_steps = round(share * length * steps), round(length * steps)
+        return ComparisonResult(trials, num_trial_steps, num_steps, optimizer_kind=task.kind).lr
 
     return suggest
 
@@ -105,6 +106,7 @@ def suggesters(*, has_peers: bool) -> dict[str, Suggester]:
     found: dict[str, Suggester] = {
         "**lr_magic `bottom`** (default)": ours,
         "`bottom`, length unknown": by_rule("bottom", knows_length=False),
+        "`bottom`, optimizer unknown": by_rule("bottom", knows_optimizer=False),
         "`minimum` of lr_magic": by_rule("minimum"),
         "`valley` of lr_magic": by_rule("valley"),
         "`steepest` of lr_magic": by_rule("steepest"),

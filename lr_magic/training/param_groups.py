@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from lr_magic.pure.curve_reading.optimizer_kind import OptimizerKind
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -55,6 +57,16 @@ def set_lr(group: Group, lr: float) -> None:
         group["lr"].fill_(lr)
     else:
         group["lr"] = lr
+
+
+def kind_of(groups: Sequence[Group]) -> OptimizerKind | None:
+    """What an optimizer with these param groups is, by the names of their settings; None for any other kind."""
+    if all("betas" in group for group in groups):
+        return OptimizerKind.ADAM
+    if any("momentum" not in group or "alpha" in group for group in groups):
+        return None
+    has_momentum = any(get_momentum(group) is not None for group in groups)
+    return OptimizerKind.MOMENTUM if has_momentum else OptimizerKind.SGD
 
 
 def get_momentum(group: Group) -> float | None:

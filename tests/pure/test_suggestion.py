@@ -37,6 +37,30 @@ def test_a_longer_training_wants_a_lower_rate():
     assert suggest(*sweep(), training_steps=10**9).lr > lrs[-1] / 3  # not trusted beyond what was measured
 
 
+def test_after_the_same_curve_adam_wants_the_lowest_rate_and_the_more_so_the_longer():
+    short = [suggest(*sweep(), optimizer=kind).lr for kind in ("adam", "momentum", "sgd")]
+    long = [suggest(*sweep(), optimizer=kind, training_steps=3000).lr for kind in ("adam", "momentum", "sgd")]
+    falls = [after / before for before, after in zip(short, long, strict=True)]
+    assert short == sorted(short)
+    assert falls == sorted(falls)
+
+
+def test_an_unknown_kind_of_optimizer_is_refused():
+    with pytest.raises(SettingError, match=r"optimizer must be one of sgd, momentum, adam.*got 'lion'"):
+        suggest(*sweep(), optimizer="lion")
+
+
+@pytest.mark.parametrize("num_steps", [50, 200, 500])
+def test_a_sweep_that_learns_more_on_its_way_gives_the_same_answer(num_steps):
+    # The fall comes with the distance gone, the sum of all rates; the blow-up with the rate alone.
+    def answer(num):
+        lrs = np.geomspace(1e-7, 10, num)
+        losses = 0.5 + 1.8 / (1 + (np.cumsum(lrs) / 1e-2) ** 1.5) + 0.05 * np.expm1(np.minimum(lrs / 0.5, 30))
+        return suggest(lrs, losses).lr
+
+    assert 0.75 < answer(num_steps) / answer(100) < 1.33
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_another_seed_moves_the_answer_by_less_than_two(seed):
     ratio = suggest(*sweep(seed=seed)).lr / suggest(*sweep(seed=99)).lr

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from lr_magic.pure.control import Extend, RunControl
+from lr_magic.pure.results.range_test_result import RangeTestResult
 from lr_magic.pure.results.stop_reason import StopReason
 from lr_magic.pure.schedules import sweep_lrs
 from lr_magic.training.steering import Steering
@@ -169,3 +170,31 @@ def test_a_loop_adds_commands_of_its_own_and_ignores_unknown_ones():
     control.extend(2)
     assert Steering(control, {Extend: heard.append}).follow()
     assert heard == [Extend(2)]
+
+
+@pytest.mark.parametrize(
+    ("optimizer_type", "options", "kind"),
+    [
+        (torch.optim.SGD, {}, "sgd"),
+        (torch.optim.SGD, {"momentum": 0.9}, "momentum"),
+        (torch.optim.AdamW, {}, "adam"),
+        (torch.optim.RMSprop, {}, None),
+        (torch.optim.Adagrad, {}, None),
+    ],
+)
+def test_the_result_knows_the_kind_of_optimizer_and_so_does_its_json(optimizer_type, options, kind):
+    optimizer = optimizer_type([torch.nn.Parameter(torch.ones(1))], lr=1e-2, **options)
+    result = swept(optimizer, SweepSettings(1e-4, 1e-1, 3))[1]
+    assert result.optimizer_kind == kind
+    assert RangeTestResult.from_json(result.to_json()).optimizer_kind == kind
+
+
+def test_the_suggestion_is_made_for_the_kind_of_optimizer():
+    losses = [1 + 1 / (1 + (lr / 1e-3) ** 2) + 5 * lr for lr in SweepSettings().lrs()]
+    rates = {}
+    for optimizer in (optimizer_of(0.1), torch.optim.Adam([torch.nn.Parameter(torch.ones(1))])):
+        result = swept(optimizer, SweepSettings(), losses)[1]
+        rates[type(optimizer).__name__] = result.suggestion
+        assert result.suggestion_for(300) == result.suggestion
+        assert result.suggestion_for(3000) < result.suggestion == result.suggestions["bottom"]
+    assert rates["Adam"] < rates["SGD"]

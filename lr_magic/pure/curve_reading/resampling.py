@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lr_magic.pure.curve_reading.rules import bottom_of
+from lr_magic.pure.curve_reading.usual_density import at_usual_density
 
 if TYPE_CHECKING:
     from lr_magic.pure.curve_reading.curve import Curve
@@ -39,4 +40,4 @@ def scatter(curve: Curve) -> float:
         return 0.0
     generator = np.random.default_rng(0)
     errors = generator.normal(0.0, curve.noise, (_NUM_RESAMPLES, curve.losses.size)) @ curve.weights.T
-    return float(np.std([bottom_of(curve, curve.level + error) for error in errors]))
+    return float(np.std([bottom_of(curve.grid, at_usual_density(curve, curve.level + error)) for error in errors]))

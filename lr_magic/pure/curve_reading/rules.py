@@ -6,17 +6,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lr_magic.pure.curve_reading.optimizer_kind import LENGTH_EXPONENTS, OptimizerKind
+from lr_magic.pure.curve_reading.usual_density import at_usual_density
+
 if TYPE_CHECKING:
     from lr_magic.pure.curve_reading.curve import Curve
 
 
 USUAL_STEPS = 300
-_LENGTHS_KNOWN = (30, 100_000)  # beyond these the measured dependence is not trusted any further
-_USUAL_DENSITY = 12.5  # points per decade: a hundred steps over eight decades
-# Decades; fitted to trainings of many small tasks (docs/suggestion.md).
-_OFFSET = -0.25
-_PER_LENGTH = -0.35
-_PER_DENSITY = 0.45
+_LENGTHS_KNOWN = (30, 10_000)  # beyond these the measured dependence is not trusted any further
+# Decades from the bottom of the curve to the peak of a usual training; fitted to trainings of many small tasks
+# (docs/suggestion.md).
+_FROM_BOTTOM: dict[OptimizerKind | None, float] = {
+    OptimizerKind.SGD: 0.0,
+    OptimizerKind.MOMENTUM: -0.2,
+    OptimizerKind.ADAM: -0.4,
+    None: -0.2,
+}
 _NEARLY_LOWEST = 0.1  # as a share of the fall
 
 
@@ -62,11 +68,11 @@ def valley_index(losses: np.ndarray) -> int:
     return max(0, end - descent + int(descent / 3) + int(descent / 6))
 
 
-def bottom(curve: Curve, training_steps: int | None = None) -> float:
-    """Rate somewhat below the bottom of the curve; how far below depends on the length of the training.
+def bottom(curve: Curve, training_steps: int | None = None, optimizer: OptimizerKind | None = None) -> float:
+    """Rate somewhat below the bottom of the curve; how far below depends on the optimizer and the training's length.
 
     A one-cycle training anneals, so it bears rates close to those where a sweep is lowest; the longer it is, the less
-    it needs them. And the more steps a sweep spends per decade, the more it has learned, and the earlier it is low.
+    it needs them. Momentum carries a sweep some steps further down than its rate does, and Adam's steps stay long.
 
     Parameters
     ----------
@@ -74,25 +80,31 @@ def bottom(curve: Curve, training_steps: int | None = None) -> float:
         A curve that falls.
     training_steps
         Length of the training in optimizer steps; None counts as 300.
+    optimizer
+        Kind of optimizer; None where it is another one or not known.
     """
     num_steps = float(np.clip(training_steps or USUAL_STEPS, *_LENGTHS_KNOWN))
-    longer = np.log10(num_steps / USUAL_STEPS)
-    denser = np.log10(curve.points_per_decade / _USUAL_DENSITY)
-    return float(10 ** (bottom_of(curve, curve.level) + _OFFSET + _PER_LENGTH * longer + _PER_DENSITY * denser))
+    at = bottom_of(curve.grid, at_usual_density(curve, curve.level))
+    return float(10 ** (at + _FROM_BOTTOM[optimizer]) * (num_steps / USUAL_STEPS) ** LENGTH_EXPONENTS[optimizer])
 
 
-def bottom_of(curve: Curve, level: np.ndarray) -> float:
-    """Log10 of the rate at the bottom of a curve's level (or of one resampled from its noise), in two ways averaged.
+def bottom_of(grid: np.ndarray, level: np.ndarray) -> float:
+    """Log10 of the rate at the bottom of a curve, in two ways averaged.
 
     Where the last fifth of the fall is done; and the middle of all rates, weighted by how near they come to the lowest
     level, but not more than half a decade after nine tenths of the fall: a wide floor is reached long before its end.
+
+    Parameters
+    ----------
+    grid, level
+        (g,) each: log10 rates, evenly spaced, and the smoothed loss there.
     """
-    start = float(level[: max(1, (curve.lowest + 1) // 5)].mean())
     lowest = int(np.argmin(level))
+    start = float(level[: max(1, (lowest + 1) // 5)].mean())
     fall = max(start - float(level[lowest]), 1e-12 * abs(start))
     share_done = (start - np.minimum.accumulate(level[: lowest + 1])) / fall
-    last_fifth = curve.grid[np.searchsorted(share_done, np.linspace(0.8, 1.0, 11) - 1e-9)]
+    last_fifth = grid[np.searchsorted(share_done, np.linspace(0.8, 1.0, 11) - 1e-9)]
     weights = np.exp((level[lowest] - level) / (_NEARLY_LOWEST * fall))
-    middle = float(weights @ curve.grid / weights.sum())
-    latest = float(curve.grid[np.searchsorted(share_done, 0.9)]) + 0.5
+    middle = float(weights @ grid / weights.sum())
+    latest = float(grid[np.searchsorted(share_done, 0.9)]) + 0.5
     return 0.5 * (float(last_fifth.mean()) + min(middle, latest))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lr_magic.pure.curve_reading.curve import Curve, read_points
+from lr_magic.pure.curve_reading.optimizer_kind import OptimizerKind
 from lr_magic.pure.curve_reading.resampling import interval_around
 from lr_magic.pure.curve_reading.rules import bottom, minimum, steepest, valley
 from lr_magic.pure.errors import NoSuggestionError, SettingError
@@ -18,11 +20,11 @@ if TYPE_CHECKING:
 
 DEFAULT_RULE = "bottom"
 
-RULES: dict[str, Callable[[Curve, int | None], float]] = {
+RULES: dict[str, Callable[[Curve, int | None, OptimizerKind | None], float]] = {
     DEFAULT_RULE: bottom,
-    "valley": lambda curve, _: valley(curve),
-    "steepest": lambda curve, _: steepest(curve),
-    "minimum": lambda curve, _: minimum(curve),
+    "valley": lambda curve, *_: valley(curve),
+    "steepest": lambda curve, *_: steepest(curve),
+    "minimum": lambda curve, *_: minimum(curve),
 }
 
 RULE_MEANINGS = {
@@ -59,6 +61,7 @@ def suggest(
     *,
     rule: str = DEFAULT_RULE,
     training_steps: int | None = None,
+    optimizer: OptimizerKind | str | None = None,
 ) -> Suggestion:
     """Read a learning rate off the raw losses of a range test.
 
@@ -73,13 +76,16 @@ def suggest(
     training_steps
         Planned length of the training in optimizer steps, >= 1, where it is known; the longer, the lower the best
         rate. None counts as 300. Only the default rule knows what to do with it.
+    optimizer
+        What was swept, "sgd", "momentum" or "adam" (any with a second moment: AdamW, NAdam, …); None where it is
+        another kind or not known. Only the default rule knows what to do with it.
 
     Raises
     ------
     NoSuggestionError
         If the curve carries no answer; the message says why and what would help.
     SettingError
-        If the rule is unknown, or rates and losses do not fit together.
+        If the rule or the optimizer is unknown, or rates and losses do not fit together.
 
     Examples
     --------
@@ -93,9 +99,10 @@ def suggest(
         raise SettingError(f"rule must be one of {', '.join(RULES)}; got {rule!r}.")
     if training_steps is not None and training_steps < 1:
         raise SettingError(f"training_steps must be at least 1; got {training_steps}. None if it is not known.")
+    kind = _kind_named(optimizer)
     curve = read_points(lrs, losses)
     check_has_answer(curve)
-    lr = RULES[rule](curve, training_steps)
+    lr = RULES[rule](curve, training_steps, kind)
     return Suggestion(rule, lr, interval_around(lr, curve) if rule == DEFAULT_RULE else None)
 
 
@@ -104,19 +111,22 @@ def suggest_all(
     losses: Sequence[float] | np.ndarray,
     *,
     training_steps: int | None = None,
+    optimizer: OptimizerKind | str | None = None,
 ) -> dict[str, float]:
     """Learning rates of all rules that have an answer, by name; empty where the curve carries none."""
-    found = {rule: _lr_or_none(lrs, losses, rule, training_steps) for rule in RULES}
-    return {rule: lr for rule, lr in found.items() if lr is not None}
+    found: dict[str, float] = {}
+    for rule in RULES:
+        with suppress(NoSuggestionError):
+            found[rule] = suggest(lrs, losses, rule=rule, training_steps=training_steps, optimizer=optimizer).lr
+    return found
 
 
-def _lr_or_none(
-    lrs: Sequence[float] | np.ndarray, losses: Sequence[float] | np.ndarray, rule: str, training_steps: int | None
-) -> float | None:
+def _kind_named(name: OptimizerKind | str | None) -> OptimizerKind | None:
     try:
-        return suggest(lrs, losses, rule=rule, training_steps=training_steps).lr
-    except NoSuggestionError:
-        return None
+        return None if name is None else OptimizerKind(name)
+    except ValueError:
+        known = ", ".join(kind.value for kind in OptimizerKind)
+        raise SettingError(f"optimizer must be one of {known}, or None for any other kind; got {name!r}.") from None
 
 
 def check_has_answer(curve: Curve) -> None:

@@ -7,16 +7,13 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from lr_magic.pure.curve_reading.optimizer_kind import LENGTH_EXPONENTS, OptimizerKind
 from lr_magic.pure.picture.lr_text import lr_text
 from lr_magic.pure.picture.static_comparison import plot_comparison
 from lr_magic.pure.results.stop_reason import StopReason
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-# A short training bears a higher rate than a long one: per decade of length the best rate falls by about this many
-# decades (measured, see docs/suggestion.md).
-LENGTH_EXPONENT = -1 / 3
 
 
 @dataclass(frozen=True)
@@ -60,6 +57,8 @@ class ComparisonResult:
         Why the comparison ended; None while it runs.
     receipt
         What was put back, in words.
+    optimizer_kind
+        What was trained with; None where it is of another kind or not known.
     """
 
     trials: tuple[Trial, ...]
@@ -68,6 +67,7 @@ class ComparisonResult:
     is_validated: bool = True
     stop_reason: StopReason | None = None
     receipt: str = ""
+    optimizer_kind: OptimizerKind | None = None
 
     @property
     def winner(self) -> Trial | None:
@@ -80,12 +80,12 @@ class ComparisonResult:
         """Peak rate for the whole training, or None.
 
         The lowest point of a parabola through the winner and its neighbours, lowered for the length: a training ten
-        times as long as a trial wants about half the rate.
+        times as long as a trial wants a half to a third of the rate, depending on the optimizer.
         """
         if self.winner is None:
             return None
         longer = (self.training_steps or self.steps) / self.steps
-        return float(10 ** lowest_of_parabola(self.trials) * longer**LENGTH_EXPONENT)
+        return float(10 ** lowest_of_parabola(self.trials) * longer ** LENGTH_EXPONENTS[self.optimizer_kind])
 
     @property
     def sentence(self) -> str:
@@ -113,7 +113,7 @@ class ComparisonResult:
     def from_json(cls, text: str) -> ComparisonResult:
         """Read what `to_json` wrote."""
         content = json.loads(text)
-        reason = content.pop("stop_reason")
+        reason, kind = content.pop("stop_reason"), content.pop("optimizer_kind", None)
         trials = tuple(
             Trial(
                 lr=trial["lr"],
@@ -123,7 +123,12 @@ class ComparisonResult:
             )
             for trial in content.pop("trials")
         )
-        return cls(trials=trials, stop_reason=StopReason(reason) if reason else None, **content)
+        return cls(
+            trials=trials,
+            stop_reason=StopReason(reason) if reason else None,
+            optimizer_kind=OptimizerKind(kind) if kind else None,
+            **content,
+        )
 
     def __repr__(self) -> str:
         """One line: the trials and the answer."""

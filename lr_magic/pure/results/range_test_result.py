@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lr_magic.pure.curve_reading.optimizer_kind import OptimizerKind
 from lr_magic.pure.curve_reading.reading import Reading, read_curve
 from lr_magic.pure.curve_reading.smoothing import smooth
 from lr_magic.pure.curve_reading.suggestion import Suggestion, suggest, suggest_all
@@ -49,6 +50,8 @@ class RangeTestResult:
         What was put back afterwards, in words.
     first_stage_lr
         Peak rate that the head was trained with before the layers of this model were unfrozen; None otherwise.
+    optimizer_kind
+        What was swept; None where it is of another kind or not known.
     """
 
     lrs: np.ndarray
@@ -60,6 +63,7 @@ class RangeTestResult:
     settings: dict[str, Any] = field(default_factory=dict)
     receipt: str = ""
     first_stage_lr: float | None = None
+    optimizer_kind: OptimizerKind | None = None
     _chosen_lr: float | None = field(default=None, repr=False)
     _lr_range: tuple[float, float] | None = field(default=None, repr=False)
 
@@ -77,15 +81,25 @@ class RangeTestResult:
     @cached_property
     def _suggestion_or_reason(self) -> Suggestion | str:
         try:
-            return suggest(self.lrs, self.losses, training_steps=self.training_steps)
+            return self._suggest(self.training_steps)
         except NoSuggestionError as error:
             return str(error)
+
+    def _suggest(self, training_steps: int | None) -> Suggestion:
+        return suggest(self.lrs, self.losses, training_steps=training_steps, optimizer=self.optimizer_kind)
 
     @property
     def suggestion(self) -> float | None:
         """Learning rate of the default rule; None if the curve carries no answer (`no_suggestion_reason` says why)."""
         found = self._suggestion_or_reason
         return found.lr if isinstance(found, Suggestion) else None
+
+    def suggestion_for(self, training_steps: int | None) -> float | None:
+        """Learning rate of the default rule for a training of this many optimizer steps; None counts as 300.
+
+        None if the curve carries no answer.
+        """
+        return self._suggest(training_steps).lr if self.suggestion is not None else None
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -102,7 +116,7 @@ class RangeTestResult:
     @cached_property
     def suggestions(self) -> dict[str, float]:
         """Rule to learning rate, for every rule that has an answer."""
-        return suggest_all(self.lrs, self.losses, training_steps=self.training_steps)
+        return suggest_all(self.lrs, self.losses, training_steps=self.training_steps, optimizer=self.optimizer_kind)
 
     @cached_property
     def _reading(self) -> Reading:
@@ -193,6 +207,7 @@ class RangeTestResult:
             "settings": self.settings,
             "receipt": self.receipt,
             "first_stage_lr": self.first_stage_lr,
+            "optimizer_kind": self.optimizer_kind.value if self.optimizer_kind else None,
             "chosen_lr": self._chosen_lr,
             "lr_range": self._lr_range,
         }
@@ -203,10 +218,12 @@ class RangeTestResult:
         """Read what `to_json` wrote."""
         content = json.loads(text)
         lr_range, reason = content.pop("lr_range"), content.pop("stop_reason")
+        kind = content.pop("optimizer_kind", None)
         return cls(
             lrs=np.array(content.pop("lrs"), dtype=np.float64),
             losses=np.array([float(loss) for loss in content.pop("losses")], dtype=np.float64),
             stop_reason=StopReason(reason) if reason else None,
+            optimizer_kind=OptimizerKind(kind) if kind else None,
             setup=tuple(Finding(**finding) for finding in content.pop("setup")),
             _chosen_lr=content.pop("chosen_lr"),
             _lr_range=tuple(lr_range) if lr_range else None,

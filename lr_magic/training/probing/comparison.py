@@ -11,7 +11,7 @@ from lr_magic.pure.results.comparison_result import ComparisonResult, Trial, nex
 from lr_magic.pure.results.stop_reason import StopReason
 from lr_magic.training.cycle.one_cycle import fit_one_cycle
 from lr_magic.training.endings import attach_result, reason_of
-from lr_magic.training.param_groups import SweptRates
+from lr_magic.training.param_groups import SweptRates, kind_of
 from lr_magic.training.probing.trial_watch import OnTrialStep, TrialWatch, tail_mean
 from lr_magic.training.restoring.restore import restored
 from lr_magic.training.restoring.restore_receipt import RestoreReceipt
@@ -122,7 +122,8 @@ class _Comparison:
         """Put the trials together."""
         is_validated = self._setup.valid_loader is not None
         trials = tuple(self.trials)
-        return ComparisonResult(trials, self._steps, training_steps, is_validated, reason, str(self._receipt))
+        kind = kind_of(self._setup.optimizer.param_groups)
+        return ComparisonResult(trials, self._steps, training_steps, is_validated, reason, str(self._receipt), kind)
 
     def try_lr(self, lr: float) -> None:
         """Train at a rate, judge, put back."""

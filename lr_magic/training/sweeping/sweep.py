@@ -14,7 +14,7 @@ from lr_magic.pure.results.records import StepRecord
 from lr_magic.pure.results.stop_reason import StopReason
 from lr_magic.training.endings import detail_of, reason_of
 from lr_magic.training.loss_fetching import fetcher_for
-from lr_magic.training.param_groups import SweptRates
+from lr_magic.training.param_groups import SweptRates, kind_of
 from lr_magic.training.steering import Steering
 from lr_magic.training.sweeping.sweep_plan import SweepSettings, plan_of
 
@@ -68,6 +68,7 @@ class Sweep:
         self._settings = settings
         self._batches_per_lr = settings.batches_per_lr
         self._set_rates = SweptRates(optimizers).set
+        self._kind = kind_of([group for optimizer in optimizers for group in optimizer.param_groups])
         self._plan = plan_of(settings)
         self._fetcher = fetcher_for(device)
         self._rule = DivergenceRule(settings.divergence_factor)
@@ -141,6 +142,7 @@ class Sweep:
             stop_reason=self.stop_reason,
             stop_detail=self._detail,
             settings=dict(vars(self._settings)),
+            optimizer_kind=self._kind,
         )
 
     def _take(self, loss: float) -> None:
