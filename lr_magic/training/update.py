@@ -9,6 +9,7 @@ from torch.optim import Optimizer
 
 from lr_magic.pure.errors import BatchError
 from lr_magic.training.interrupts import InterruptGate
+from lr_magic.training.optimizer_step import OptimizerStep
 
 if TYPE_CHECKING:
     from lr_magic.training.setup import BatchOutcome, TrainingSetup
@@ -23,6 +24,7 @@ class Update:
     def __init__(self, setup: TrainingSetup, gate: InterruptGate | None = None) -> None:
         self._setup = setup
         self._optimizer = setup.optimizer
+        self._optimizer_step = OptimizerStep(setup.optimizer)
         self._accumulate = setup.accumulate
         self._gate = gate if gate is not None else InterruptGate()
         self._scaler = setup.scaler if setup.scaler is not None else _own_scaler(setup)
@@ -96,7 +98,7 @@ class Update:
         # again once the step is noted.
         self._gate.shut()
         if self._is_plain:
-            self._optimizer.step()
+            self._optimizer_step()
         else:
             self._step_carefully()
 
@@ -107,7 +109,7 @@ class Update:
                 scaler.unscale_(optimizer)
             torch.nn.utils.clip_grad_norm_(self._parameters(), clip_norm)
         if scaler is None:
-            optimizer.step()
+            self._optimizer_step()
         else:
             scaler.step(optimizer)
             scaler.update()

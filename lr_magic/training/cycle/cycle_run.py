@@ -93,10 +93,9 @@ class CycleRun:
             while not self._is_over():
                 self._step(runner)
                 gate.open()
-            self._history.resume_point = self.point()
+            is_completed = self._history.stop_reason is StopReason.COMPLETED
+            self._history.resume_point = None if is_completed else self.point()
             self._end_epoch()
-            if self._history.stop_reason is StopReason.COMPLETED:
-                self._history.resume_point = None
         except BaseException as error:
             gate.lock()
             self._abort(error)

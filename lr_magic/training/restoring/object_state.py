@@ -45,6 +45,10 @@ class _Kind(Enum):
     OWN_CONTAINER = auto()
 
 
+_IGNORED = _Kind.IGNORED
+_FILLED_ANEW = frozenset({_Kind.DICT, _Kind.LIST})
+
+
 class ObjectWalk:
     """Walks through objects and records whatever can be put back.
 
@@ -65,7 +69,7 @@ class ObjectWalk:
         self._longest_searched = longest_searched
         # The objects themselves, so that no id can be used twice while the walk is known.
         self._seen: dict[int, object] = {}
-        self._kinds: dict[type, _Kind] = {}
+        self._kinds: dict[type, _Kind] = dict(_KIND_OF_TYPE)
 
     def add(self, root: object) -> None:
         """Record an object with everything that hangs on it."""
@@ -130,8 +134,17 @@ class ObjectWalk:
         self._enter(content, depth)
 
     def _visit_all(self, values: Any, depth: int) -> None:
-        if len(values) <= self._longest_searched:
-            for value in values:
+        if len(values) > self._longest_searched:
+            return
+        # Of some 150 values that hang on a small model nearly all are plain or empty: those cost no call.
+        kinds, empty = self._kinds, self._empty.containers
+        for value in values:
+            kind = kinds.get(type(value))
+            if kind is _IGNORED:
+                continue
+            if kind in _FILLED_ANEW and not value:
+                empty.append(value)
+            else:
                 self._visit(value, depth)
 
     def _enter(self, value: object, depth: int) -> None:
