@@ -24,7 +24,7 @@ class OwnOptimizer(torch.optim.Optimizer):
     """Plain gradient descent, written by hand as tutorials do."""
 
     @torch.no_grad()
-    def step(self, closure=None):
+    def step(self):
         for group in self.param_groups:
             for parameter in group["params"]:
                 parameter.sub_(group["lr"] * parameter.grad)
