@@ -45,7 +45,7 @@ class OptimizerStep:
             self._inner is None
             or any(self._hooks)
             or "step" in optimizer.__dict__
-            or torch.autograd._profiler_enabled()  # noqa: SLF001 - torch's own check, not exported
+            or torch.autograd._profiler_enabled()  # type: ignore[attr-defined]  # noqa: SLF001 - torch's own check
         ):
             optimizer.step()
         else:
