@@ -100,7 +100,7 @@ class LrMagics(Magics):
                 settings = resumed_settings(history_before(resume).settings, session_settings(options, namespace))
             else:
                 resume = None
-                settings = cycle_settings(options, self, namespace, training.peaks)
+                settings = cycle_settings(options, self, namespace, training)
             if options.dry_run:
                 show_preview(training, settings)
                 return None

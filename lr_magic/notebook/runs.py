@@ -76,14 +76,15 @@ def run_one_cycle(
     undo: UndoSlot | None = None,
 ) -> FitHistory:
     """Train, live; binds `fit_history` however the training ends, and keeps the state before it for an undo."""
+    findings = (*training.findings, settings.finding)
 
     def finish(history: FitHistory) -> None:
-        history.setup = training.findings
+        history.setup = findings
         shell.user_ns["fit_history"] = history
         screen.finish(history)
 
     with run_control(shell) as control:
-        screen = fit_screen(shell, training, settings, control, is_live=is_live)
+        screen = fit_screen(shell, training, settings, findings, control, is_live=is_live)
         if undo is not None and training.setup is not None:
             undo.keep(training.setup)
         if resume is not None:

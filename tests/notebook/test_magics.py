@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
+import numpy as np
 import pytest
 import torch
 from IPython.core.error import UsageError
@@ -11,6 +12,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import lr_magic
+from lr_magic.pure.picture.lr_text import lr_text
 from lr_magic.pure.results.fit_history import FitHistory
 from lr_magic.pure.results.range_test_result import RangeTestResult
 from lr_magic.pure.results.stop_reason import StopReason
@@ -69,6 +71,18 @@ def test_fit_uses_what_was_chosen(notebook):
     assert max(step.lr for step in history.steps) == pytest.approx(0.02, rel=0.05)
     assert history.stop_reason is StopReason.COMPLETED
     assert len(history.steps) == 8
+
+
+@pytest.mark.parametrize(("line", "steps"), [("%fit_one_cycle 2", 8), ("%fit_one_cycle --steps 100", 100)])
+def test_a_suggestion_is_made_for_the_length_of_the_training_and_the_report_says_so(notebook, capsys, line, steps):
+    lrs = np.geomspace(1e-7, 10, 100)
+    found = RangeTestResult(lrs, 1 + 1 / (1 + (lrs / 1e-3) ** 2) + 5 * lrs, training_steps=5000)
+    notebook.push({"lr_found": found})
+    run(notebook, line)
+    peak = notebook.user_ns["fit_history"].settings["max_lr"]
+    assert peak == found.suggestion_for(steps) > found.suggestion
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"peak lr {lr_text(peak, digits=3)} suggested by %lr_find, for a training of {steps} steps" in told
 
 
 def test_fit_without_a_rate_says_how_to_give_one(notebook):

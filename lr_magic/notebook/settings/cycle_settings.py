@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 from lr_magic.notebook.settings.session_settings import SessionSettings, session_settings
 from lr_magic.notebook.settings.values import evaluate, real_number, whole_number
 from lr_magic.pure.errors import SettingError
+from lr_magic.pure.picture.lr_text import lr_text
+from lr_magic.pure.results.finding import Finding
 from lr_magic.pure.results.range_test_result import RangeTestResult
 from lr_magic.pure.schedules import OneCycle
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
+
+    from lr_magic.notebook.trainings import Training
 
 _RANGE = re.compile(r"^([^:\[\](){}]+):([^:\[\](){}]+)$")
 
@@ -40,6 +44,11 @@ class CycleSettings:
         names = ("pct_start", "div_factor", "final_div_factor", "base_momentum", "max_momentum")
         return {name: getattr(self, name) for name in names}
 
+    @property
+    def finding(self) -> Finding:
+        """The peak and where it comes from, as a line of the report."""
+        return Finding("peak lr", lr_text(self.highest_lr, digits=3), self.origin_of_max_lr)
+
     def schedule(self, total_steps: int) -> OneCycle:
         """Schedule of the param group with the highest peak."""
         return OneCycle(
@@ -52,11 +61,12 @@ def cycle_settings(
     options: Namespace,
     defaults: Any,
     namespace: Mapping[str, Any],
-    peaks_of: Callable[[Any], list[float]],
+    training: Training,
 ) -> CycleSettings:
     """Settings from the options of a magic; `defaults` has one attribute for each that was left out.
 
-    `peaks_of` gives the peak of each param group for what was typed as the peak, and refuses what fits none.
+    `training` knows how many optimizer steps some epochs are, which a suggested peak depends on, and the peak of each
+    param group for what was typed as the peak; it refuses what fits none.
 
     Raises
     ------
@@ -69,12 +79,16 @@ def cycle_settings(
         option = "--" + name.replace("_", "-")
         return float(getattr(defaults, name)) if text is None else real_number(text, namespace, option)
 
-    max_lr, origin = _max_lr(options.max_lr, namespace)
+    epochs = _epochs(options, defaults, namespace)
+    steps = None if options.steps is None else whole_number(options.steps, namespace, "--steps")
+    _check_length(epochs, steps)
+    total_steps = training.steps_of(epochs) if epochs is not None else steps
+    max_lr, origin = _max_lr(options.max_lr, namespace, total_steps)
     settings = CycleSettings(
-        epochs=_epochs(options, defaults, namespace),
-        steps=None if options.steps is None else whole_number(options.steps, namespace, "--steps"),
+        epochs=epochs,
+        steps=steps,
         max_lr=max_lr,
-        highest_lr=max(peaks_of(max_lr)),
+        highest_lr=max(training.peaks(max_lr)),
         pct_start=number("pct_start"),
         div_factor=number("div_factor"),
         final_div_factor=number("final_div_factor"),
@@ -83,7 +97,7 @@ def cycle_settings(
         origin_of_max_lr=origin,
         session=session_settings(options, namespace),
     )
-    _check(settings)
+    settings.schedule(total_steps=1)  # refuses what is out of its range
     return settings
 
 
@@ -101,15 +115,14 @@ def _epochs(options: Namespace, defaults: Any, namespace: Mapping[str, Any]) -> 
     return int(defaults.epochs) if options.epochs is None else whole_number(options.epochs, namespace, "EPOCHS")
 
 
-def _check(settings: CycleSettings) -> None:
-    settings.schedule(total_steps=1)
-    if settings.steps is not None and settings.steps < 1:
-        raise SettingError(f"--steps must be at least 1; got {settings.steps}.")
-    if settings.epochs is not None and settings.epochs < 1:
-        raise SettingError(f"EPOCHS must be at least 1; got {settings.epochs}.")
+def _check_length(epochs: int | None, steps: int | None) -> None:
+    if steps is not None and steps < 1:
+        raise SettingError(f"--steps must be at least 1; got {steps}.")
+    if epochs is not None and epochs < 1:
+        raise SettingError(f"EPOCHS must be at least 1; got {epochs}.")
 
 
-def _max_lr(text: str | None, namespace: Mapping[str, Any]) -> tuple[object, str]:
+def _max_lr(text: str | None, namespace: Mapping[str, Any], total_steps: int | None) -> tuple[object, str]:
     if text is not None:
         return _parsed(text, namespace), "--max-lr"
     found = namespace.get("lr_found")
@@ -117,10 +130,19 @@ def _max_lr(text: str | None, namespace: Mapping[str, Any]) -> tuple[object, str
         return slice(*found.lr_range), "the range chosen on the plot"
     if isinstance(found, RangeTestResult) and found.proposed_range is not None and not found.is_chosen:
         return slice(*found.proposed_range), "proposed by %lr_find for the unfrozen model"
-    if isinstance(found, RangeTestResult) and found.lr is not None:
-        return found.lr, "chosen on the plot" if found.is_chosen else "suggested by %lr_find"
+    if isinstance(found, RangeTestResult) and found.is_chosen:
+        return found.lr, "chosen on the plot"
+    if isinstance(found, RangeTestResult) and found.suggestion is not None:
+        return _suggested(found, total_steps)
     reason = "%lr_find has no suggestion, nothing is chosen" if isinstance(found, RangeTestResult) else "nothing found"
     raise SettingError(f"Which peak learning rate? ({reason}) Run %lr_find first, or give one: --max-lr 1e-2")
+
+
+def _suggested(found: RangeTestResult, total_steps: int | None) -> tuple[float | None, str]:
+    """The curve's answer for a training of this length, which need not be the one that `found.suggestion` is for."""
+    if total_steps is None:
+        return found.suggestion, "suggested by %lr_find"
+    return found.suggestion_for(total_steps), f"suggested by %lr_find, for a training of {total_steps} steps"
 
 
 def _parsed(text: str, namespace: Mapping[str, Any]) -> object:

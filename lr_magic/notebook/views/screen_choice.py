@@ -76,13 +76,19 @@ def range_test_screen(
 
 
 def fit_screen(
-    shell: InteractiveShell, training: Training, settings: CycleSettings, control: RunControl, *, is_live: bool
+    shell: InteractiveShell,
+    training: Training,
+    settings: CycleSettings,
+    findings: Sequence[Finding],
+    control: RunControl,
+    *,
+    is_live: bool,
 ) -> FitScreen:
     """Open the screen of a training."""
     if not is_live:
-        return QuietScreen(training.findings, has_pictures=is_kernel(shell))
+        return QuietScreen(findings, has_pictures=is_kernel(shell))
     total_steps = training.total_steps(settings)
     if not is_kernel(shell):
-        return TerminalFit(training.findings, total_steps)
+        return TerminalFit(findings, total_steps)
     live = LiveFit(settings.schedule(total_steps), settings.epochs, control, has_momentum=training.has_momentum)
-    return NotebookFit(training.findings, live)
+    return NotebookFit(findings, live)

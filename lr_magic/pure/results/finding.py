@@ -12,7 +12,7 @@ class Finding:
     Attributes
     ----------
     role
-        ``"model"``, ``"optimizer"``, ``"train"``, ``"valid"``, ``"step"``, ``"device"`` or ``"note"``.
+        ``"model"``, ``"optimizer"``, ``"train"``, ``"valid"``, ``"step"``, ``"device"``, ``"peak lr"`` or ``"note"``.
     name
         Name in the notebook, empty where there is none.
     description
