@@ -45,6 +45,14 @@ class CellHistory:
                 return cell, line
         return UNKNOWN_MOMENT
 
+    def assigned_value(self, name: str) -> ast.expr | None:
+        """Return what a cell assigned to a name last, at its own level, as it was written."""
+        for _, tree in self.mentioning(name):
+            for statement in reversed(tree.body):
+                if isinstance(statement, ast.Assign) and any(ast.unparse(t) == name for t in statement.targets):
+                    return statement.value
+        return None
+
     def was_run_before(self, cell: int, earlier: int) -> bool:
         """Tell whether a cell's source had been run before an earlier cell too: it was run again, not written anew."""
         return self._sources[cell] in self._sources[:earlier]

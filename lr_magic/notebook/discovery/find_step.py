@@ -30,7 +30,7 @@ from lr_magic.training.restoring.restore import restored
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lr_magic.notebook.discovery.candidates import Candidates
+    from lr_magic.notebook.discovery.candidates import Candidate, Candidates
     from lr_magic.notebook.discovery.cell_history import CellHistory
     from lr_magic.notebook.discovery.guess import Situation
     from lr_magic.notebook.discovery.own_step.follow import Followed
@@ -55,7 +55,9 @@ def find_step(
     if parts.train is None:
         parts, followed = _without_loader(parts, followed, candidates, history, request.magic)
     else:
-        followed = [f for f in followed if f.goes_over is parts.train.value or f.step.batch_names]
+        followed, others = _over(parts.train, followed, is_typed=request.train is not None)
+        reason = f"its loop does not go over `{parts.train.name}`"
+        steps.unfollowed += [(f.source, reason) for f in others if f in current]
     assert parts.train is not None  # noqa: S101 - for the type checker: a loader was found or asked for above
     refuse_live_iterator(parts.train, request.magic)
     model = parts.wiring.model
@@ -76,6 +78,21 @@ def find_step(
         found = _choose(parts, steps, situation, request=request, namespace=namespace, history=history)
         found = with_warning_if_irreproducible(found, batches[0])
         return _with_valid_if_it_works(parts, found, request)
+
+
+def _over(train: Candidate, followed: list[Followed], *, is_typed: bool) -> tuple[list[Followed], list[Followed]]:
+    """Part the steps that can be called with a batch of the training loader from those that draw something else.
+
+    Where the person typed a loader, a step over another one is meant for its batches, too.
+    """
+    fitting = [f for f in followed if f.goes_over is train.value or f.step.batch_names]
+    if is_typed:
+        fitting += [f for f in followed if f not in fitting and not _draws_itself(f)]
+    return fitting, [f for f in followed if f not in fitting]
+
+
+def _draws_itself(followed: Followed) -> bool:
+    return followed.goes_over is None or isinstance(followed.goes_over, (range, list, tuple))
 
 
 def _with_valid_if_it_works(parts: Parts, found: FoundStep, request: DiscoveryRequest) -> tuple[Parts, FoundStep]:

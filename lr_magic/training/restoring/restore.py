@@ -133,7 +133,8 @@ class Restored:
         self._kept = walk.kept
         self._receipt.num_tensors = sum(state.is_copied for state in self._tensors.values())
         self._receipt.parts = parts_of(self._training)
-        self._loader_states = [LoaderState(loader, self._keep_tensor) for loader in self._loaders]
+        inner = [each for loader in self._loaders for each in _loaders_in(loader)]
+        self._loader_states = [LoaderState(loader, self._keep_tensor) for loader in (*inner, *self._loaders)]
 
     def _keep_tensor(self, tensor: torch.Tensor) -> None:
         if id(tensor) not in self._tensors:
@@ -187,6 +188,12 @@ class Restored:
 
 
 hold_interrupts_in(Restored.__exit__.__code__)
+
+
+def _loaders_in(loader: Any) -> tuple[Any, ...]:
+    """Loaders that one draws from in its turn: a ``zip`` of two, a clause of a notebook."""
+    inner = getattr(loader, "loaders", ())
+    return tuple(inner) if isinstance(inner, (list, tuple)) else ()
 
 
 def _changed(states: list[TensorState]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from lr_magic.notebook.discovery.own_step.step_cut import StepCut
 
 _RANGES = frozenset({"range", "trange"})
+_WRAPPERS = frozenset({"enumerate", "iter", "list", "tuple", "islice", "cycle"})
+_PROGRESS_BAR = re.compile("tqdm|progress|track|pbar|alive")
 
 
 @dataclass(frozen=True)
@@ -47,14 +50,26 @@ def batch_loop(cut: StepCut) -> tuple[BatchLoop, StepCut]:
                 break
             prologue.remove(made)
             expression = made.value
-        elif isinstance(expression, ast.Call) and _called(expression) == "zip":
-            return BatchLoop(expression, counts, is_several=True), cut
-        elif isinstance(expression, ast.Call) and expression.args and _called(expression) not in _RANGES:
-            counts = counts or _called(expression) == "enumerate"
+        elif isinstance(expression, ast.Call) and _is_wrapper(expression):
+            counts = counts or called(expression) == "enumerate"
             expression = expression.args[0]
         else:
             break
-    return BatchLoop(expression, counts), replace(cut, prologue=prologue)
+    is_several = isinstance(expression, ast.Call) and called(expression) == "zip"
+    return BatchLoop(expression, counts, is_several), replace(cut, prologue=prologue)
+
+
+def looked_through(expression: ast.expr) -> ast.expr:
+    """Return what ``tqdm(loader)`` and the like go over."""
+    while isinstance(expression, ast.Call) and _is_wrapper(expression):
+        expression = expression.args[0]
+    return expression
+
+
+def _is_wrapper(call: ast.Call) -> bool:
+    """Tell whether a call yields the items of its first argument as they are: any other may change the batches."""
+    name = called(call)
+    return bool(call.args) and (name in _WRAPPERS or bool(_PROGRESS_BAR.search(name.lower())))
 
 
 def _assignment_of(name: str, prologue: list[ast.stmt]) -> ast.Assign | None:
@@ -67,7 +82,8 @@ def _assignment_of(name: str, prologue: list[ast.stmt]) -> ast.Assign | None:
     return None
 
 
-def _called(call: ast.Call) -> str:
+def called(call: ast.Call) -> str:
+    """Name of the function or method that is called; empty for anything else."""
     return (
         call.func.id
         if isinstance(call.func, ast.Name)
@@ -77,11 +93,10 @@ def _called(call: ast.Call) -> str:
     )
 
 
-def evaluate_loop(loop: BatchLoop, scope: Mapping[str, Any]) -> Any:
-    """Evaluate what the loop goes over; None where that fails or would have to call something."""
-    expression = loop.expression
+def evaluate_loop(expression: ast.expr, scope: Mapping[str, Any]) -> Any:
+    """Evaluate what a loop goes over; None where that fails or would have to call something."""
     if isinstance(expression, ast.Call):
-        if _called(expression) not in _RANGES:
+        if called(expression) not in _RANGES:
             return None
         expression = ast.Call(func=ast.Name(id="range", ctx=ast.Load()), args=expression.args, keywords=[])
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +13,13 @@ from torch import nn
 
 from lr_magic.notebook.discovery.attempts import Failure, attempt
 from lr_magic.notebook.discovery.own_step.batch_loop import BatchLoop, batch_loop, evaluate_loop
+from lr_magic.notebook.discovery.own_step.draws import draws_as_loop
 from lr_magic.notebook.discovery.own_step.names import binds, changes
 from lr_magic.notebook.discovery.own_step.own_step import OwnStep
 from lr_magic.notebook.discovery.own_step.rewriting import compile_body, compile_prologue
 from lr_magic.notebook.discovery.own_step.roles import Cast, bindings
 from lr_magic.notebook.discovery.own_step.settled import without_settled
+from lr_magic.notebook.discovery.own_step.several_loaders import several_loaders
 from lr_magic.notebook.discovery.own_step.step_cut import FIRST, StepCut, cut_at, has_while, loops_to_backward
 from lr_magic.notebook.discovery.unwrapping import base_loader
 from lr_magic.notebook.discovery.words import words_of
@@ -61,10 +64,11 @@ def follow(source: StepSource, cast: Cast, history: CellHistory, loaders: list[A
     loaders
         What counts as a loader; the innermost loop over one of them is the loop over the batches.
     """
+    source = replace(source, body=draws_as_loop(source.body, history.assigned_value))
     if has_while(source.body):
         return Failure("its batches come from a `while` loop")
     if source.function is None:
-        source = replace(source, body=without_settled(source.body, cast.namespace))
+        source = replace(source, body=without_settled(source.body, cast.namespace, loaders))
     given = {} if source.function is None else bindings(source.function, cast, history, owner=source.owner)
     names = {**_outer_names(source.function, cast), **given}
     if len(stepped := _stepped(source, names)) > 1:
@@ -106,16 +110,18 @@ def _is_filled(cell: Any) -> bool:
 def _follow_loop(source: StepSource, cut: StepCut, names: dict[str, Any], loaders: list[Any]) -> Followed | Failure:
     """Follow a loop over one of the loaders; a Failure where it goes over something else."""
     loop, cut = batch_loop(cut)
-    if loop.is_several:
-        return Failure("it goes over several loaders at once")
     if (reason := _missing(source, cut, names)) is not None:
         return Failure(reason)
     step = _step(source, cut, names, loop)
     scope = attempt(step.start)
     if isinstance(scope, Failure):
         return scope
-    goes_over = base_loader(evaluate_loop(loop, scope))
-    if not any(goes_over is loader for loader in loaders):
+    if loop.is_several:
+        goes_over = several_loaders(loop.expression, lambda part: evaluate_loop(part, scope), loaders)
+    else:
+        found = base_loader(evaluate_loop(loop.expression, scope))
+        goes_over = found if any(found is loader for loader in loaders) else None
+    if goes_over is None:
         return Failure("its loop goes over no loader")
     return _followed(source, cut, step, goes_over, ast.unparse(loop.expression))
 
@@ -135,7 +141,7 @@ def _follow_alone(source: StepSource, cut: StepCut, names: dict[str, Any]) -> Fo
     goes_over: Any = None
     if loop is not None:
         scope = attempt(step.start)
-        goes_over = scope if isinstance(scope, Failure) else evaluate_loop(loop, scope)
+        goes_over = scope if isinstance(scope, Failure) else evaluate_loop(loop.expression, scope)
         if not isinstance(goes_over, (range, list, tuple)) or not len(goes_over):
             return Failure("I cannot tell what its loop goes over")
     text = "" if loop is None else ast.unparse(loop.expression)
@@ -152,6 +158,8 @@ def _missing(source: StepSource, cut: StepCut, names: dict[str, Any]) -> str | N
     for name in sorted(cut.free_names):
         if name not in names and name != FIRST and not hasattr(builtins, name):
             return f"it needs `{name}`"
+        if isinstance(names.get(name), Iterator):
+            return f"it draws from `{name}`, which can be gone through once"
     own = ast.Module(body=[*cut.prologue, *cut.body], type_ignores=[])
     own_names = binds(own) | (binds(cut.target) if cut.target is not None else set())
     for name in sorted(changes(own) - own_names):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lr_magic.notebook.discovery.candidates import Candidate
+from lr_magic.notebook.discovery.own_step.several_loaders import SeveralLoaders
 from lr_magic.notebook.discovery.words import Split, split_of
 
 if TYPE_CHECKING:
@@ -26,10 +27,20 @@ def loader_of_own_step(
     for one in followed:
         if one.goes_over is None or isinstance(one.goes_over, (range, list, tuple)):
             continue
-        named = next((c for c in candidates.loaders if c.value is one.goes_over), None)
-        if named is not None and not _is_held_out(named):
-            return replace(parts, train=named, train_rivals=())
+        named = [_named(loader, candidates) for loader in each_of(one.goes_over)]
+        if all(loader is not None and not _is_held_out(loader) for loader in named):
+            found = named[0] if len(named) == 1 else Candidate(one.goes_over, (one.loop_text,))
+            return replace(parts, train=found, train_rivals=())
     return parts
+
+
+def each_of(goes_over: object) -> tuple[Any, ...]:
+    """Return the loaders that a loop goes over: one, or several at once."""
+    return goes_over.loaders if isinstance(goes_over, SeveralLoaders) else (goes_over,)
+
+
+def _named(loader: object, candidates: Candidates) -> Candidate | None:
+    return next((c for c in candidates.loaders if c.value is loader), None)
 
 
 def _is_held_out(loader: Candidate) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
-from lr_magic.notebook.discovery.own_step.names import binds, changes
+from lr_magic.notebook.discovery.own_step.names import binds, changes, reads
 from lr_magic.notebook.discovery.own_step.slicing import has_backward
 from lr_magic.notebook.discovery.own_step.step_cut import loops_to_backward
 
@@ -13,16 +14,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-def without_settled(body: Sequence[ast.stmt], namespace: Mapping[str, object]) -> list[ast.stmt]:
+def without_settled(
+    body: Sequence[ast.stmt], namespace: Mapping[str, object], loaders: Sequence[Any]
+) -> list[ast.stmt]:
     """Leave out of a cell what it bound before its loop, where the loop did not bind or change it again.
 
     Making it anew would give another model, another loader or other random numbers than those that are trained with.
+    Iterators, and wrappers that the loop goes over, are made anew: a pass uses them up.
     """
-    if not loops_to_backward(body):
+    loops = loops_to_backward(body)
+    if not loops:
         return list(body)
     index = max(i for i, statement in enumerate(body) if has_backward(statement))
-    in_loop = binds(body[index]) | changes(body[index])
-    settled = set(namespace) - in_loop
+    gone_over = {name for loop in loops for name in reads(loop.iter)}
+    used_up = {name for name in gone_over if not any(namespace.get(name) is loader for loader in loaders)}
+    used_up |= {name for name, value in namespace.items() if isinstance(value, Iterator)}
+    settled = set(namespace) - binds(body[index]) - changes(body[index]) - used_up
     return [s for s in body[:index] if not _makes_only(s, settled)] + list(body[index:])
 
 

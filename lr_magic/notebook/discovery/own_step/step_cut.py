@@ -64,8 +64,14 @@ def loops_to_backward(body: Sequence[ast.stmt]) -> list[ast.For]:
 
 
 def has_while(body: Sequence[ast.stmt]) -> bool:
-    """Tell whether ``backward`` is reached through a ``while`` loop, whose batches cannot be told."""
-    return any(isinstance(statement, ast.While) for statement, _ in _path(body))
+    """Tell whether the innermost loop around ``backward`` is a ``while``, whose batches cannot be told."""
+    return isinstance(innermost_loop(body), ast.While)
+
+
+def innermost_loop(body: Sequence[ast.stmt]) -> ast.For | ast.While | None:
+    """Return the innermost loop around the last call of ``backward``."""
+    loops = [statement for statement, _ in _path(body) if isinstance(statement, (ast.For, ast.While))]
+    return loops[-1] if loops else None
 
 
 def _path(body: Sequence[ast.stmt]) -> list[tuple[ast.stmt, list[ast.stmt]]]:
