@@ -26,6 +26,7 @@ test: install $(VENV)/.frameworks
 
 bench: install
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[bench]'
+	$(PIP) install --quiet --no-deps --upgrade --target build/peers --requirement benchmarks/peers.txt
 	$(BIN)/python -m benchmarks
 
 lint: install

@@ -1,0 +1,94 @@
+"""What a sweep costs with its live view on: ``python -m benchmarks.sweep_with_view``.
+
+In a real kernel without a page. The view is made anew for each sweep; making it and drawing the end are listed by
+themselves, since they happen once, before the first step and after the last.
+"""
+
+from __future__ import annotations
+
+import json
+
+import nbformat
+from nbclient import NotebookClient
+
+from benchmarks.results_page import machine, table, write_section
+
+CELL = """
+import json, statistics, time, torch
+from benchmarks import workloads
+from benchmarks.sweep_cost import END_LR, NUM_STEPS, START_LR
+from benchmarks.workloads import bare_sweep
+from lr_magic import TrainingSetup, range_test
+from lr_magic.notebook.views.live_range_test import LiveRangeTest
+from lr_magic.pure.control import RunControl
+torch.set_num_threads(1)
+
+def timed(run):
+    begin = time.process_time()
+    value = run()
+    return time.process_time() - begin, value
+
+def ours(workload, on_step=None):
+    model, optimizer, loader = workload.fresh()
+    setup = TrainingSetup.supervised(model, optimizer, loader, workload.loss_fn)
+    return range_test(setup, start_lr=START_LR, end_lr=END_LR, num_steps=NUM_STEPS, stop_when_diverged=False,
+                      on_step=on_step)
+
+def round_of(workload, seconds):
+    bare, _ = timed(lambda: bare_sweep(workload, NUM_STEPS, START_LR, END_LR))
+    without, _ = timed(lambda: ours(workload))
+    making, view = timed(lambda: LiveRangeTest(START_LR, END_LR, NUM_STEPS, RunControl()))
+    live, result = timed(lambda: ours(workload, view.on_step))
+    ending, _ = timed(lambda: view.finish(result))
+    for name, value in {"bare": bare, "without": without / bare, "live": live / bare, "making": making,
+                        "ending": ending}.items():
+        seconds.setdefault(name, []).append(value)
+
+found = {}
+for workload, num_rounds in ((workloads.mlp(), 27), (workloads.cnn(), 9), (workloads.transformer(), 9)):
+    round_of(workload, {})
+    seconds = {}
+    for _ in range(num_rounds):
+        round_of(workload, seconds)
+    found[workload.name] = {name: statistics.median(values) for name, values in seconds.items()}
+print(json.dumps(found))
+"""
+
+
+def measured() -> dict[str, dict[str, float]]:
+    """Run the measurement in a real kernel."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(CELL)])
+    NotebookClient(notebook, timeout=900).execute()
+    text = "".join(output["text"] for output in notebook.cells[0].outputs if output.get("name") == "stdout")
+    found: dict[str, dict[str, float]] = json.loads(text.strip().splitlines()[-1])
+    return found
+
+
+def main() -> None:
+    """Measure and write the section."""
+    rows = [
+        [
+            f"{name}: {1e3 * each['bare']:.0f} ms",
+            f"{each['without']:.3f}",
+            f"{each['live']:.3f}",
+            f"{1e3 * each['making']:.0f} ms",
+            f"{1e3 * each['ending']:.0f} ms",
+        ]
+        for name, each in measured().items()
+    ]
+    header = ["bare loop", "without a view", "with the live view", "making the view", "drawing the end"]
+    write_section(
+        "live",
+        f"""
+## A sweep with its live view
+
+{machine()}; a sweep of 100 steps / the bare loop, processor seconds of the whole kernel process, side by side, medians.
+`python -m benchmarks.sweep_with_view`.
+
+{table(header, rows)}
+""",
+    )
+
+
+if __name__ == "__main__":
+    main()
