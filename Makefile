@@ -16,8 +16,9 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 demo: install
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) demo_notebooks/quickstart.ipynb
 
-$(VENV)/.frameworks: $(VENV)/.installed
+$(VENV)/.frameworks: $(VENV)/.installed tests/fastai.txt
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[frameworks]'
+	$(PIP) install --quiet --no-deps --requirement tests/fastai.txt
 	touch $@
 
 test: install $(VENV)/.frameworks
