@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lr_magic.training.cycle.one_cycle import fit_one_cycle
     from lr_magic.training.cycle.preview import preview_fit
     from lr_magic.training.layers.freezing import freeze, unfreeze
+    from lr_magic.training.probing.sharpness import measure_sharpness
     from lr_magic.training.setup import TrainingSetup
     from lr_magic.training.sweeping.range_test import range_test
 
@@ -31,6 +32,7 @@ __all__ = [
     "TrainingSetup",
     "fit_one_cycle",
     "freeze",
+    "measure_sharpness",
     "preview_fit",
     "range_test",
     "suggest",
@@ -47,6 +49,7 @@ _HOMES = {
     "TrainingSetup": "lr_magic.training.setup",
     "fit_one_cycle": "lr_magic.training.cycle.one_cycle",
     "freeze": "lr_magic.training.layers.freezing",
+    "measure_sharpness": "lr_magic.training.probing.sharpness",
     "preview_fit": "lr_magic.training.cycle.preview",
     "range_test": "lr_magic.training.sweeping.range_test",
     "suggest": "lr_magic.pure.curve_reading.suggestion",

@@ -76,6 +76,7 @@ class LrMagics(Magics):
                 find(),
                 settings,
                 is_live=not options.no_live,
+                with_sharpness=options.sharpness,
                 earlier=self.sweeps if options.overlay else (),
                 zoom=lambda live, finish: Zoom(find, settings, live, self.between_cells, finish),
             )

@@ -34,6 +34,7 @@ def run_range_test(
     settings: SweepSettings,
     *,
     is_live: bool,
+    with_sharpness: bool = False,
     earlier: Sequence[tuple[str, RangeTestResult]] = (),
     zoom: Callable[[LiveRangeTest, Callable[[RangeTestResult], None]], Zoom] | None = None,
 ) -> RangeTestResult:
@@ -41,6 +42,8 @@ def run_range_test(
 
     Parameters
     ----------
+    with_sharpness
+        Measure the curvature first, as a second opinion beside the curve.
     earlier
         Sweeps to draw in the same plot, each with its name.
     zoom
@@ -48,16 +51,20 @@ def run_range_test(
     """
     findings, stage_lr = training.findings, first_stage_lr(training, shell.user_ns)
     training_steps = training.steps_of(PLANNED_EPOCHS)
+    sharpness = training.sharpness() if with_sharpness else None
 
     def finish(result: RangeTestResult) -> None:
         result.setup = findings
         result.first_stage_lr = stage_lr
         result.training_steps = training_steps
+        result.sharpness = sharpness
         shell.user_ns["lr_found"] = result
         screen.finish(result)
 
     with run_control(shell) as control:
         screen = range_test_screen(shell, training.findings, settings, control, is_live=is_live, earlier=earlier)
+        if sharpness is not None and isinstance(screen, NotebookRangeTest):
+            screen.live.show_sharpness(sharpness)
         with partial_result_to(finish):
             result = training.range_test(settings, screen.on_step, control)
     finish(result)

@@ -11,6 +11,7 @@ from lr_magic.pure.errors import DiscoveryError, SettingError
 from lr_magic.training.cycle.one_cycle import fit_one_cycle, planned_steps
 from lr_magic.training.layers.group_peaks import GroupPeaks
 from lr_magic.training.param_groups import get_momentum
+from lr_magic.training.probing.sharpness import measure_sharpness
 from lr_magic.training.sweeping.range_test import range_test
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from lr_magic.pure.results.fit_history import FitHistory
     from lr_magic.pure.results.range_test_result import RangeTestResult
     from lr_magic.pure.results.records import EpochRecord, StepRecord
+    from lr_magic.pure.results.sharpness import Sharpness
     from lr_magic.training.setup import TrainingSetup
     from lr_magic.training.sweeping.sweep import SweepSettings
 
@@ -52,6 +54,9 @@ class Training(Protocol):
 
     def steps_of(self, epochs: int) -> int | None:
         """Number of optimizer steps in some epochs; None where it cannot be known."""
+
+    def sharpness(self) -> Sharpness:
+        """Measure the curvature; everything is put back."""
 
     def range_test(
         self, settings: SweepSettings, on_step: Callable[[StepRecord], None], control: RunControl
@@ -106,6 +111,10 @@ class FoundTraining:
             return planned_steps(self.found.setup, epochs=epochs)
         except SettingError:
             return None
+
+    def sharpness(self) -> Sharpness:
+        """Measure the curvature; everything is put back."""
+        return measure_sharpness(self.found.setup)
 
     def range_test(
         self, settings: SweepSettings, on_step: Callable[[StepRecord], None], control: RunControl
@@ -166,6 +175,13 @@ class CellTraining:
             return self.cell.planned_steps()
         except DiscoveryError:
             return None
+
+    def sharpness(self) -> Sharpness:
+        """A whole cell has no loss that can be computed by itself."""
+        raise SettingError(
+            "--sharpness needs the loss of a batch without a step, which a whole training cell does not give. → leave "
+            "it out, or use %lr_find alone or %%lr_find … for … in …"
+        )
 
     def range_test(
         self, settings: SweepSettings, on_step: Callable[[StepRecord], None], control: RunControl

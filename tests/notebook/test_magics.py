@@ -202,6 +202,28 @@ def test_a_notebook_without_a_model_is_refused(shell):
     assert "nn.Module" in refusal(shell, "%lr_find")
 
 
+FORWARD_BODY = "%%lr_find --sharpness for xb, yb in train_loader\nloss = criterion(model(xb), yb)\n"
+WHOLE_BODY = "%%lr_find --sharpness for xb, yb in train_loader\n" + FOR_BODY
+
+
+@pytest.mark.parametrize("source", ["%lr_find --sharpness", FORWARD_BODY, WHOLE_BODY])
+def test_sharpness_adds_a_second_opinion_and_changes_nothing_else(notebook, source):
+    run(notebook, source.replace(" --sharpness", ""))
+    without = notebook.user_ns["lr_found"]
+    run(notebook, source)
+    found = notebook.user_ns["lr_found"]
+    assert found.losses.tolist() == without.losses.tolist()
+    assert found.sharpness.limit_lr > 0
+    assert found.reading == f"{without.reading} {found.sharpness.sentence}"
+    assert "approximate: from 4 batches of 16" in found.reading
+    assert RangeTestResult.from_json(found.to_json()).sharpness == found.sharpness
+    assert len(found.plot().axes[0].lines) == len(without.plot().axes[0].lines) + 1
+
+
+def test_sharpness_of_a_whole_cell_is_refused(notebook):
+    assert "leave it out" in refusal(notebook, "%%lr_find --sharpness\n" + CELL)
+
+
 def test_config_sets_defaults(notebook):
     run(notebook, "%config LrMagics.num_steps = 12")
     result = run(notebook, "r = %lr_find --no-stop\nr")

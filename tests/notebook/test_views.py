@@ -19,6 +19,7 @@ from lr_magic.pure.results.fit_event import EventKind, FitEvent
 from lr_magic.pure.results.fit_history import FitHistory
 from lr_magic.pure.results.range_test_result import RangeTestResult
 from lr_magic.pure.results.records import EpochRecord, StepRecord
+from lr_magic.pure.results.sharpness import Sharpness
 from lr_magic.pure.results.stop_reason import StopReason
 from lr_magic.pure.schedules import OneCycle
 
@@ -51,6 +52,20 @@ def sent_by(monkeypatch):
 def feed(live, num_steps=100):
     for step in range(num_steps):
         live.on_step(StepRecord(step, LRS[step], LOSSES[step]))
+
+
+def test_the_limit_by_curvature_is_drawn_within_the_plot(live):
+    live.show_sharpness(Sharpness(20.0, 0.1, (0.05, 50.0), 4, 16))
+    marks = live.figure.sharpness
+    assert marks.line.x.tolist() == [0.1, 0.1]
+    assert marks.band.x.tolist() == [0.05, 10.0]
+    assert list(marks.name.text) == ["limit by curvature 0.1"]
+
+
+@pytest.mark.parametrize("limit", [None, 1e3])
+def test_a_limit_that_is_none_or_beyond_the_plot_is_not_drawn(live, limit):
+    live.show_sharpness(Sharpness(20.0, limit, limit and (limit / 2, limit), 4, 16))
+    assert not live.figure.sharpness.line.x.size
 
 
 def test_the_curve_in_the_end_is_the_whole_curve(live, result):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lr_magic.pure.curve_reading.reading import Situation, read_curve
-from lr_magic.pure.curve_reading.suggestion import suggest
+from lr_magic.pure.curve_reading.suggestion import Suggestion, suggest
 from lr_magic.pure.errors import NoSuggestionError, SettingError
 from lr_magic.pure.results.stop_reason import StopReason
 
@@ -102,3 +102,10 @@ def test_nan_in_the_first_step():
 def test_lengths_must_agree():
     with pytest.raises(SettingError, match="same length"):
         read_curve([1.0, 2.0], [1.0])
+
+
+@pytest.mark.parametrize(("share", "says"), [(0.5, "below the lowest point"), (1.0, "bears the lowest point")])
+def test_the_advice_says_where_the_rate_lies_on_the_curve(share, says):
+    lr = share * LRS[np.argmin(CLEAN)]
+    suggestion = Suggestion("bottom", lr, (lr / 2, 2 * lr))
+    assert says in read_curve(LRS, CLEAN, suggestion=suggestion).sentences[-1]

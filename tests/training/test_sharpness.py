@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 import torch
 from torch import nn
+from torch.autograd.function import once_differentiable
 
 from lr_magic.pure.errors import SettingError
 from lr_magic.training.probing.lanczos import largest_eigenvalue
@@ -10,6 +13,7 @@ from lr_magic.training.probing.sharpness import measure_sharpness, stability_lim
 from lr_magic.training.setup import TrainingSetup
 
 from .fingerprint import fingerprint
+from .kinds import KINDS
 from .small_setups import small_setup
 
 
@@ -122,14 +126,75 @@ def test_adam_is_measured_through_its_preconditioner():
     assert found.limit_lr == pytest.approx(38.0, rel=1e-3)
 
 
-def test_leaves_no_trace():
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_leaves_no_trace_whatever_is_trained(kind):
+    setup = kind()
+    before = fingerprint(setup)
+    with suppress(SettingError):
+        measure_sharpness(setup, num_batches=2, num_products=3)
+    assert fingerprint(setup) == before
+
+
+def test_gives_the_limits_of_several_batches_and_leaves_no_trace():
     setup = small_setup()
     before = fingerprint(setup)
     found = measure_sharpness(setup, num_batches=3)
     assert fingerprint(setup) == before
-    assert found.num_batches == 3
+    assert (found.num_batches, found.batch_size) == (3, 16)
     low, high = found.limit_interval
     assert low <= found.limit_lr <= high
+
+
+def test_a_loader_of_one_pass_may_hold_fewer_batches():
+    batches = [(torch.randn(8, 6), torch.ones(8, dtype=torch.long)) for _ in range(2)]
+    assert measure_sharpness(small_setup(loader=iter(batches))).num_batches == 2
+
+
+class Attention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.projection = nn.Linear(6, 24)
+        self.head = nn.Linear(8, 2)
+
+    def forward(self, x):
+        query, key, value = self.projection(x).view(1, 1, len(x), 24).split(8, dim=-1)
+        attended = nn.functional.scaled_dot_product_attention(query, key, value)
+        return self.head(attended[0, 0])
+
+
+def test_attention_keeps_to_a_kernel_with_a_second_derivative():
+    assert measure_sharpness(small_setup(model=Attention()), num_batches=1, num_products=3).eigenvalue > 0
+
+
+class Halved(torch.autograd.Function):
+    @staticmethod
+    def forward(_, x):
+        return x / 2
+
+    @staticmethod
+    @once_differentiable
+    def backward(_, gradient):
+        return gradient / 2
+
+
+class HalvedLinear(nn.Linear):
+    def forward(self, x):
+        return Halved.apply(super().forward(x))
+
+
+class WithoutGraph(nn.Linear):
+    def forward(self, x):
+        return super().forward(x).detach()
+
+
+@pytest.mark.parametrize("kind", [HalvedLinear, WithoutGraph])
+def test_a_loss_that_cannot_be_derived_twice_is_refused_in_words(kind):
+    setup = small_setup(model=kind(6, 2))
+    before = fingerprint(setup)
+    with pytest.raises(SettingError, match="can be derived twice"):
+        measure_sharpness(setup)
+    assert fingerprint(setup) == before
 
 
 def test_curved_downwards_everywhere_has_no_limit():

@@ -58,7 +58,7 @@ def _itself(loss: torch.Tensor) -> torch.Tensor:
 @contextmanager
 def _backward_noted(losses: list[torch.Tensor]) -> Iterator[None]:
     def note(call: BackwardCall) -> None:
-        losses.extend(call.losses)
+        losses.extend(call.losses_on_graph)
 
     with BackwardIntercepted(note):
         yield

@@ -35,6 +35,7 @@ _SWEEP_ARGUMENTS = (
     argument("--divergence-factor", metavar="X", help="How far above its fall the loss may rise; default 4."),
     argument("--no-stop", action="store_true", help="Go on to the last rate even when the loss blows up."),
     argument("--overlay", action="store_true", help="Draw the sweeps before this one into the same plot."),
+    argument("--sharpness", action="store_true", help="Also measure the curvature, and the rate that it allows."),
     argument("--seconds", metavar="S", help="Longest duration of the sweep in seconds."),
     *_SETUP_ARGUMENTS,
 )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lr_magic.pure.control import RunControl
     from lr_magic.pure.results.range_test_result import RangeTestResult
     from lr_magic.pure.results.records import StepRecord
+    from lr_magic.pure.results.sharpness import Sharpness
 
 
 class LiveRangeTest:
@@ -84,6 +85,10 @@ class LiveRangeTest:
         self.panel.close()
         self.buttons.reopen(control)
         self._begin()
+
+    def show_sharpness(self, sharpness: Sharpness) -> None:
+        """Show the rate that the curvature allows beside the curve to come."""
+        self.figure.sharpness.draw(sharpness)
 
     def on_step(self, record: StepRecord) -> None:
         """Take one step of the sweep; redraws when the time has come."""

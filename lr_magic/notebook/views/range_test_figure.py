@@ -10,6 +10,7 @@ import numpy as np
 from ipywidgets import Image, Layout
 
 from lr_magic.notebook.views.choice_marks import ChoiceMarks
+from lr_magic.notebook.views.sharpness_marks import SharpnessMarks
 from lr_magic.pure.picture import palette
 
 if TYPE_CHECKING:
@@ -50,10 +51,19 @@ class RangeTestFigure:
             x=NOTHING, y=NOTHING, text=[], scales=self._scales, colors=[palette.MUTED, palette.SUGGESTION],
             default_size=11, font_weight="normal", y_offset=-4, x_offset=4,
         )  # fmt: skip
+        self.sharpness = SharpnessMarks({"x": self.x_scale, "y": height_scale})
         self.click_area = _click_area({"x": self.x_scale, "y": height_scale}, start_lr, end_lr)
         self.choice = ChoiceMarks(self.x_scale, self.y_scale, height_scale)
         self.figure = bqplot.Figure(
-            marks=[*self.choice.below, self.levels, self.level_names, self.curve, self.click_area, *self.choice.above],
+            marks=[
+                *self.sharpness.marks,
+                *self.choice.below,
+                self.levels,
+                self.level_names,
+                self.curve,
+                self.click_area,
+                *self.choice.above,
+            ],
             axes=_axes(self.x_scale, self.y_scale, start_lr, end_lr, is_linear=is_linear),
             layout=Layout(width="100%", height="340px"),
             fig_margin={"top": 24, "bottom": 46, "left": 62, "right": 24},

@@ -74,7 +74,7 @@ def read_curve(
     if bad_step is not None:
         sentences.append(_non_finite_sentence(bad_step))
     if suggestion is not None and situation not in _WITHOUT_ADVICE_ON_RATE:
-        sentences.append(_advice(suggestion))
+        sentences.append(_advice(suggestion, curve))
     return Reading(situation, tuple(sentences))
 
 
@@ -165,12 +165,17 @@ def _non_finite_sentence(bad_step: int) -> str:
     return f"In step {bad_step} the loss became NaN or infinite; nothing after it is read."
 
 
-def _advice(suggestion: Suggestion) -> str:
+def _advice(suggestion: Suggestion, curve: Curve) -> str:
     text = f"A good peak rate is about {lr_text(suggestion.lr)}"
     if suggestion.interval is None:
         return text + "."
     low, high = suggestion.interval
-    return f"{text} ({lr_text(low)} to {lr_text(high)}): below the lowest point, where the loss still falls safely."
+    is_below = suggestion.lr < 0.8 * curve.lr_at(curve.lowest)
+    below, near = (
+        "below the lowest point, where the loss still falls safely",
+        "a training that anneals bears the lowest point",
+    )
+    return f"{text} ({lr_text(low)} to {lr_text(high)}): {below if is_below else near}."
 
 
 def _number(value: float) -> str:

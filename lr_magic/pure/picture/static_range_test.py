@@ -24,6 +24,7 @@ def plot_range_test(result: RangeTestResult) -> Figure:
     axes.plot(result.lrs, result.smoothed_losses, color=palette.LOSS, linewidth=2, label="smoothed loss")
     if len(result.losses):
         axes.set_ylim(*y_limits(result.smoothed_losses))
+    _mark_sharpness(axes, result)
     _mark_suggestion(axes, result)
     _mark_proposed(axes, result)
     _mark_choice(axes, result)
@@ -39,6 +40,17 @@ def _mark_suggestion(axes: Axes, result: RangeTestResult) -> None:
     loss = result.loss_at(result.suggestion)
     label = f"suggested {lr_text(result.suggestion)}"
     axes.plot([result.suggestion], [loss], "o", color=palette.SUGGESTION, markersize=8, label=label)
+
+
+def _mark_sharpness(axes: Axes, result: RangeTestResult) -> None:
+    found = result.sharpness
+    if found is None or found.limit_lr is None or found.limit_interval is None:
+        return
+    low, high = axes.get_xlim()
+    axes.axvspan(*found.limit_interval, color=palette.MUTED, alpha=0.12, linewidth=0)
+    label = f"limit by curvature {lr_text(found.limit_lr)}"
+    axes.axvline(found.limit_lr, color=palette.MUTED, linewidth=1.5, linestyle="--", label=label)
+    axes.set_xlim(low, high)  # a limit beyond the sweep must not stretch the axis
 
 
 def _mark_proposed(axes: Axes, result: RangeTestResult) -> None:

@@ -18,6 +18,7 @@ from lr_magic.pure.errors import NoSuggestionError, SettingError
 from lr_magic.pure.picture.lr_text import lr_text
 from lr_magic.pure.picture.static_range_test import plot_range_test
 from lr_magic.pure.results.finding import Finding
+from lr_magic.pure.results.sharpness import Sharpness
 from lr_magic.pure.results.stop_reason import StopReason
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ class RangeTestResult:
         Peak rate that the head was trained with before the layers of this model were unfrozen; None otherwise.
     optimizer_kind
         What was swept; None where it is of another kind or not known.
+    sharpness
+        Largest curvature before the sweep, and the rate that it allows; None where it was not measured.
     """
 
     lrs: np.ndarray
@@ -64,6 +67,7 @@ class RangeTestResult:
     receipt: str = ""
     first_stage_lr: float | None = None
     optimizer_kind: OptimizerKind | None = None
+    sharpness: Sharpness | None = None
     _chosen_lr: float | None = field(default=None, repr=False)
     _lr_range: tuple[float, float] | None = field(default=None, repr=False)
 
@@ -130,6 +134,8 @@ class RangeTestResult:
         sentences = self._reading.sentences
         if self.first_stage_lr is not None and self.proposed_range is not None:
             sentences = (*sentences, range_sentence(self.first_stage_lr, self.proposed_range))
+        if self.sharpness is not None:
+            sentences = (*sentences, self.sharpness.sentence)
         return " ".join(sentences)
 
     @property
@@ -208,6 +214,7 @@ class RangeTestResult:
             "receipt": self.receipt,
             "first_stage_lr": self.first_stage_lr,
             "optimizer_kind": self.optimizer_kind.value if self.optimizer_kind else None,
+            "sharpness": asdict(self.sharpness) if self.sharpness else None,
             "chosen_lr": self._chosen_lr,
             "lr_range": self._lr_range,
         }
@@ -218,12 +225,13 @@ class RangeTestResult:
         """Read what `to_json` wrote."""
         content = json.loads(text)
         lr_range, reason = content.pop("lr_range"), content.pop("stop_reason")
-        kind = content.pop("optimizer_kind", None)
+        kind, sharpness = content.pop("optimizer_kind", None), content.pop("sharpness", None)
         return cls(
             lrs=np.array(content.pop("lrs"), dtype=np.float64),
             losses=np.array([float(loss) for loss in content.pop("losses")], dtype=np.float64),
             stop_reason=StopReason(reason) if reason else None,
             optimizer_kind=OptimizerKind(kind) if kind else None,
+            sharpness=Sharpness.of_plain(sharpness) if sharpness else None,
             setup=tuple(Finding(**finding) for finding in content.pop("setup")),
             _chosen_lr=content.pop("chosen_lr"),
             _lr_range=tuple(lr_range) if lr_range else None,

@@ -33,20 +33,25 @@ class BackwardCall:
     @property
     def losses(self) -> list[torch.Tensor]:
         """The losses as numbers: 0-d, off the graph; one with a gradient of its own counts by it."""
+        return [loss.detach() for loss in self.losses_on_graph]
+
+    @property
+    def losses_on_graph(self) -> list[torch.Tensor]:
+        """The losses, 0-d, for whoever goes backward in the person's place."""
         weights = self._arguments[0] if self._arguments else self._options.get("grad_tensors")
         if weights is None and len(self.tensors) == 1:
-            return [_as_number(self.tensors[0], None)]
+            return [_as_scalar(self.tensors[0], None)]
         weights = [weights] if weights is None or isinstance(weights, torch.Tensor) else list(weights)
         padded = [*weights, *([None] * len(self.tensors))]
-        return [_as_number(tensor, weight) for tensor, weight in zip(self.tensors, padded, strict=False)]
+        return [_as_scalar(tensor, weight) for tensor, weight in zip(self.tensors, padded, strict=False)]
 
     def run(self, tensors: Any = None) -> None:
         """Run it with the person's own arguments (``retain_graph=True``, …), if need be on other tensors."""
         self._real(self.tensors if tensors is None else tensors, *self._arguments, **self._options)
 
 
-def _as_number(tensor: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
-    loss = tensor.detach()
+def _as_scalar(tensor: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
+    loss = tensor
     if type(loss) is not torch.Tensor:
         # a framework's own tensor class (fastai's) would follow the loss into every sum
         loss = loss.as_subclass(torch.Tensor)

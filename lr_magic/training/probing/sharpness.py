@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from lr_magic.pure.errors import SettingError
-from lr_magic.training.batches import BatchSource
+from lr_magic.pure.results.sharpness import Sharpness
+from lr_magic.training.batches import BatchSource, EndOfBatches, count_samples
 from lr_magic.training.probing.lanczos import largest_eigenvalue
+from lr_magic.training.probing.second_derivative import refuse_once_derivable, refuse_without_graph, twice_derivable
 from lr_magic.training.restoring.restore import restored
+from lr_magic.training.setup import refuse_misplaced_model
 
 if TYPE_CHECKING:
     from lr_magic.training.probing.lanczos import Tensors
@@ -19,29 +22,6 @@ if TYPE_CHECKING:
 
 # Smallest root of a second moment that is guessed from one batch, as a share of the tensor's mean one.
 _SMALLEST_SHARE = 0.1
-
-
-@dataclass(frozen=True)
-class Sharpness:
-    """Largest curvature of the loss where the model stands now, and the rate that it allows.
-
-    Attributes
-    ----------
-    eigenvalue
-        Largest eigenvalue of the Hessian (for Adam: of the preconditioned Hessian), mean over the batches.
-    limit_lr
-        Rate above which the optimizer overshoots along that direction; None if no direction curves upwards.
-    limit_interval
-        The same, from the batch with the largest and the one with the smallest eigenvalue; None like `limit_lr`.
-    num_batches
-        Batches that were measured. The curvature of a small batch is larger than that of all data: the limit is an
-        approximation, and one for the present weights only.
-    """
-
-    eigenvalue: float
-    limit_lr: float | None
-    limit_interval: tuple[float, float] | None
-    num_batches: int
 
 
 def measure_sharpness(setup: TrainingSetup, *, num_batches: int = 4, num_products: int = 12) -> Sharpness:
@@ -59,7 +39,10 @@ def measure_sharpness(setup: TrainingSetup, *, num_batches: int = 4, num_product
     Raises
     ------
     SettingError
-        If a number is out of its range, or the optimizer is neither of the SGD nor of the Adam kind.
+        If a number is out of its range, the optimizer is neither of the SGD nor of the Adam kind, or the loss cannot
+        be derived twice.
+    BatchError
+        If the loader yields nothing.
     """
     if num_batches < 1 or num_products < 2:
         raise SettingError(
@@ -67,22 +50,32 @@ def measure_sharpness(setup: TrainingSetup, *, num_batches: int = 4, num_product
         )
     groups = setup.optimizer.param_groups
     limit = stability_limit(groups[0])
-    with restored(setup):
-        setup.model.train()
+    refuse_misplaced_model(setup)
+    with restored(setup), twice_derivable():
+        if not setup.model.training:
+            setup.model.train()
         source = BatchSource(setup.train_loader, setup.target_device)
         try:
-            found = [_eigenvalue_of_batch(setup, source.next(), num_products) for _ in range(num_batches)]
+            return _measure(setup, source, num_batches, num_products, limit)
         finally:
             source.close()
-    return _summary(found, limit)
 
 
-def _summary(eigenvalues: list[float], limit: float) -> Sharpness:
-    mean = sum(eigenvalues) / len(eigenvalues)
+def _measure(setup: TrainingSetup, source: BatchSource, num_batches: int, num_products: int, limit: float) -> Sharpness:
+    batch = source.next()
+    batch_size, found = count_samples(batch), [_eigenvalue_of_batch(setup, batch, num_products)]
+    with suppress(EndOfBatches):  # a loader of one pass may hold fewer
+        while len(found) < num_batches:
+            found.append(_eigenvalue_of_batch(setup, source.next(), num_products))
+    return _summary(found, limit, batch_size)
+
+
+def _summary(eigenvalues: list[float], limit: float, batch_size: int) -> Sharpness:
+    mean, num_batches = sum(eigenvalues) / len(eigenvalues), len(eigenvalues)
     if not (mean > 0 and math.isfinite(mean)):
-        return Sharpness(mean, None, None, len(eigenvalues))
+        return Sharpness(mean, None, None, num_batches, batch_size)
     least = max(min(eigenvalues), 1e-3 * mean)
-    return Sharpness(mean, limit / mean, (limit / max(eigenvalues), limit / least), len(eigenvalues))
+    return Sharpness(mean, limit / mean, (limit / max(eigenvalues), limit / least), num_batches, batch_size)
 
 
 def stability_limit(group: dict[str, Any]) -> float:
@@ -124,8 +117,10 @@ def _eigenvalue_of_batch(setup: TrainingSetup, batch: object, num_products: int)
         # The same dropout in each product: the Hessian is that of one function.
         torch.set_rng_state(random_state)
         loss = setup.compute_loss(batch).loss
+        refuse_without_graph(loss)
         grads = torch.autograd.grad(loss, parameters, create_graph=True, allow_unused=True, materialize_grads=True)
-        return list(grads)
+        refuse_once_derivable(grads)
+        return [grad.to_dense() if grad.is_sparse else grad for grad in grads]
 
     grads = gradient()
     scales = _scales(setup, parameters, grads)
@@ -135,7 +130,7 @@ def _eigenvalue_of_batch(setup: TrainingSetup, batch: object, num_products: int)
         if not (isinstance(inner, torch.Tensor) and inner.requires_grad):
             return [torch.zeros_like(v) for v in vector]
         hvp = torch.autograd.grad(inner, parameters, retain_graph=True, allow_unused=True, materialize_grads=True)
-        return [s * h.detach() for s, h in zip(scales, hvp, strict=True)]
+        return [s * (h.to_dense() if h.is_sparse else h).detach() for s, h in zip(scales, hvp, strict=True)]
 
     return largest_eigenvalue(product, parameters, num_products)
 
