@@ -13,6 +13,7 @@ Three trainings of the same model from the same start over the same batches, eac
 from __future__ import annotations
 
 import copy
+import math
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -34,6 +35,8 @@ from lr_magic.training.sweeping.range_test import range_test
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from benchmarks.regret.classic import ClassicWorkbench
+
 _NUM_SEEDS = 2
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 _OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -49,7 +52,7 @@ class Bench:
     """A task as objects of a person's notebook, made anew for every training from the same start."""
 
     task: Task
-    bench: Workbench
+    bench: Workbench | ClassicWorkbench
 
     def setup(self, seed: int, model: nn.Module | None = None) -> TrainingSetup:
         """Model at its start, optimizer, shuffled loader."""
@@ -81,12 +84,18 @@ class Bench:
 def found_rate(bench: Bench, seed: int) -> float | None:
     """One-cycle at the suggestion of one range test; None where that gives none."""
     setup = bench.setup(seed)
+    lr = suggestion(bench, setup)
+    if lr is None:
+        return None
+    fit_one_cycle(setup, steps=bench.task.steps, max_lr=lr)
+    return bench.valid_loss(setup.model)
+
+
+def suggestion(bench: Bench, setup: TrainingSetup) -> float | None:
+    """The rate that one range test gives for a training of the task's length."""
     found = range_test(setup)
     found.training_steps = bench.task.steps
-    if found.lr is None:
-        return None
-    fit_one_cycle(setup, steps=bench.task.steps, max_lr=found.lr)
-    return bench.valid_loss(setup.model)
+    return found.lr
 
 
 def torch_default(bench: Bench, seed: int) -> float:
@@ -102,31 +111,55 @@ def fine_tune(bench: Bench, seed: int, base_lr: float = 2e-3) -> float:
     """``Learner.fine_tune`` of fastai 2.8 with its defaults: freeze_epochs=1, lr_mult=100, pct_start=0.3, div=5."""
     setup = bench.setup(seed)
     groups = find_layer_groups(setup.model)
-    in_epoch = len(setup.train_loader)
-    num_frozen = min(in_epoch, bench.task.steps // 2)
+    template = {key: value for key, value in setup.optimizer.param_groups[0].items() if key != "params"}
+    setup.optimizer.param_groups[:] = [{**template, "params": list(group.parameters)} for group in groups]
+    num_frozen = min(len(setup.train_loader), bench.task.steps // 2)
     norms = {id(p) for module in setup.model.modules() if isinstance(module, _BATCH_NORMS) for p in module.parameters()}
     body = [p for group in groups[:-1] for p in group.parameters if id(p) not in norms]
     for parameter in body:
         parameter.requires_grad_(False)
-    _fastai_one_cycle(setup, groups, num_frozen, [base_lr / 10] * (len(groups) - 1) + [base_lr], pct_start=0.99, div=25)
+        parameter.grad = None
+    head_peaks = [base_lr / 10] * (len(groups) - 1) + [base_lr]
+    _train(setup, num_frozen, FastaiCycle(setup, head_peaks, num_frozen, pct_start=0.99, div=25))
     for parameter in body:
         parameter.requires_grad_(True)
-    peaks = spread(base_lr / 2 / 100, base_lr / 2, len(groups))
-    _fastai_one_cycle(setup, groups, bench.task.steps - num_frozen, peaks, pct_start=0.3, div=5)
+    setup.optimizer.state.clear()  # as fastai's unfreeze does
+    peaks, num_left = spread(base_lr / 2 / 100, base_lr / 2, len(groups)), bench.task.steps - num_frozen
+    _train(setup, num_left, FastaiCycle(setup, peaks, num_left, pct_start=0.3, div=5))
     return bench.valid_loss(setup.model)
 
 
-def _fastai_one_cycle(
-    setup: TrainingSetup, groups: list, num_steps: int, peaks: list[float], *, pct_start: float, div: float
-) -> None:
-    """Fastai's fit_one_cycle: initial lr peak / div, final lr peak / 1e5, momenta 0.95, 0.85, 0.95."""
-    template = {key: value for key, value in setup.optimizer.param_groups[0].items() if key != "params"}
-    setup.optimizer.param_groups[:] = [{**template, "params": list(group.parameters)} for group in groups]
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        setup.optimizer, peaks, total_steps=num_steps, pct_start=pct_start, div_factor=div,
-        final_div_factor=1e5 / div, cycle_momentum=_has_momentum(setup),
-    )  # fmt: skip
-    _train(setup, num_steps, schedule)
+class FastaiCycle:
+    """Rates and momenta of fastai's ``fit_one_cycle``: peak / div, peak, peak / 1e5; momenta 0.95, 0.85, 0.95.
+
+    Sets those of the first step when made and those of the next one at each `step`, as torch's schedulers do.
+    """
+
+    def __init__(
+        self, setup: TrainingSetup, peaks: list[float], num_steps: int, *, pct_start: float, div: float
+    ) -> None:
+        self.setup, self.peaks, self.num_steps, self.pct_start, self.div = setup, peaks, num_steps, pct_start, div
+        self.made = -1
+        self.step()
+
+    def step(self) -> None:
+        """Set the values of the next step."""
+        self.made += 1
+        part = self.made / self.num_steps
+        for group, peak in zip(self.setup.optimizer.param_groups, self.peaks, strict=True):
+            group["lr"] = self._between(part, peak / self.div, peak, peak / 1e5)
+            momentum = self._between(part, 0.95, 0.85, 0.95)
+            if "betas" in group:
+                group["betas"] = (momentum, group["betas"][1])
+            elif group.get("momentum"):
+                group["momentum"] = momentum
+
+    def _between(self, part: float, start: float, middle: float, end: float) -> float:
+        """Cosine pieces, the first one over `pct_start` of the way."""
+        if part < self.pct_start:
+            return start + (1 - math.cos(math.pi * part / self.pct_start)) * (middle - start) / 2
+        rest = (part - self.pct_start) / (1 - self.pct_start)
+        return middle + (1 - math.cos(math.pi * rest)) * (end - middle) / 2
 
 
 def _has_momentum(setup: TrainingSetup) -> bool:
@@ -134,18 +167,19 @@ def _has_momentum(setup: TrainingSetup) -> bool:
     return "betas" in group or group.get("momentum", 0) > 0
 
 
-def _train(setup: TrainingSetup, num_steps: int, schedule: torch.optim.lr_scheduler.OneCycleLR) -> None:
+def _train(setup: TrainingSetup, num_steps: int, schedule: torch.optim.lr_scheduler.OneCycleLR | FastaiCycle) -> None:
     setup.model.train()
     made = 0
     while made < num_steps:
         for batch in setup.train_loader:
+            if made == num_steps:
+                return
+            if made > 0:
+                schedule.step()
             setup.optimizer.zero_grad()
             setup.compute_loss(batch).loss.backward()
             setup.optimizer.step()
             made += 1
-            if made == num_steps:
-                return
-            schedule.step()
 
 
 METHODS = {
