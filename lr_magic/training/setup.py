@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 
 from lr_magic.pure.errors import BatchError, SettingError
+from lr_magic.training.epoch_metrics import EpochMetric, followed_over_epoch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,7 +32,7 @@ class BatchOutcome(NamedTuple):
     loss
         Tensor with one element, still part of the graph.
     metrics
-        Name to number or tensor with one element.
+        Name to number, tensor with one element, or `MetricUpdate`.
     """
 
     loss: torch.Tensor
@@ -114,7 +115,7 @@ class TrainingSetup:
         train_loader: Iterable[Any],
         loss_fn: Callable[[Any, Any], torch.Tensor],
         *,
-        metrics: Mapping[str, Metric] | None = None,
+        metrics: Mapping[str, Metric | EpochMetric] | None = None,
         **options: Any,
     ) -> TrainingSetup:
         """Setup for batches of (input, target): the loss is ``loss_fn(model(input), target)``.
@@ -124,13 +125,14 @@ class TrainingSetup:
         loss_fn
             Called with output and target; returns the mean loss.
         metrics
-            Name to a function of output and target, computed on the validation data where there are some, else on the
-            training batches.
+            Name to a function of output and target, whose values are averaged over the samples, or to a metric that is
+            updated by batch and computed over the epoch (torchmetrics). On the validation data where there are some,
+            else on the training batches.
         **options
             The remaining parameters of `TrainingSetup`.
         """
         wants_training_metrics = bool(metrics) and options.get("valid_loader") is None
-        chosen = dict(metrics or {})
+        chosen = {name: followed_over_epoch(metric) for name, metric in (metrics or {}).items()}
 
         def compute_loss(batch: Any) -> BatchOutcome:
             inputs, target = _input_and_target(batch)

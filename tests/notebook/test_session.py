@@ -209,3 +209,108 @@ def test_a_whole_training_cell_has_a_loop_of_its_own(notebook):
     cell = "%%fit_one_cycle --steps 6 --max-lr 1e-2 --no-live --restore-best\nfor x, y in train_loader:\n"
     cell += "    optimizer.zero_grad()\n    criterion(model(x), y).backward()\n    optimizer.step()"
     assert "runs its own loop" in refusal(notebook, cell)
+
+
+CLASSIFIERS = {
+    "classes": ("nn.Linear(4, 3)", "(X[:, :3].argmax(1))", "nn.CrossEntropyLoss()"),
+    "yes or no": ("nn.Sequential(nn.Linear(4, 1), nn.Flatten(0))", "(X[:, 0] > 0).float()", "nn.BCEWithLogitsLoss()"),
+    "probabilities": ("nn.Sequential(nn.Linear(4, 1), nn.Sigmoid())", "(X[:, :1] > 0).float()", "nn.BCELoss()"),
+    "labels": ("nn.Linear(4, 2)", "(X[:, :2] > 0).float()", "nn.BCEWithLogitsLoss()"),
+}
+
+
+@pytest.fixture
+def classifier(empty_shell):
+    """Makes a notebook with a small classifier of some kind."""
+
+    def make(kind):
+        model, target, criterion = CLASSIFIERS[kind]
+        empty_shell.push({"nn": nn, "torch": torch, "DataLoader": DataLoader, "TensorDataset": TensorDataset})
+        run(
+            empty_shell,
+            f"X = torch.randn(256, 4); Y = {target}\nmodel = {model}\ncriterion = {criterion}\n"
+            "optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)\n"
+            "train_loader = DataLoader(TensorDataset(X, Y), 32, shuffle=True)\n"
+            "valid_loader = DataLoader(TensorDataset(X, Y), 60)",
+        )
+        return empty_shell
+
+    return make
+
+
+@pytest.mark.parametrize("kind", CLASSIFIERS)
+def test_metrics_by_name_know_the_kind_of_question(classifier, kind):
+    shell = classifier(kind)
+    history = run(shell, "%fit_one_cycle 3 --max-lr 0.1 --no-live --metric accuracy --metric error_rate")
+    metrics = history.epochs[-1].metrics
+    names = shell.user_ns
+    with torch.no_grad():
+        output, target = names["model"](names["X"]), names["Y"]
+    threshold = 0.5 if kind == "probabilities" else 0.0
+    predicted = output.argmax(1) if kind == "classes" else (output > threshold).float()
+    assert metrics["accuracy"] == pytest.approx(float((predicted == target).float().mean()))
+    assert metrics["error_rate"] == pytest.approx(1 - metrics["accuracy"])
+    assert metrics["accuracy"] > 0.85
+
+
+def test_a_torchmetrics_object_of_ones_own_is_computed_over_the_epoch(classifier):
+    torchmetrics = pytest.importorskip("torchmetrics")
+    shell = classifier("classes")
+    shell.push({"auroc": torchmetrics.AUROC(task="multiclass", num_classes=3), "torchmetrics": torchmetrics})
+    line = "%fit_one_cycle 2 --max-lr 0.1 --no-live --metric auroc --metric f1 --metric 'auroc(out * 2, y)'"
+    metrics = run(shell, line).epochs[-1].metrics
+    names = shell.user_ns
+    with torch.no_grad():
+        output = names["model"](names["X"])
+    truth = float(torchmetrics.AUROC(task="multiclass", num_classes=3)(output, names["Y"]))
+    # 256 samples in batches of 60: the mean of the batches' values is another number
+    assert metrics["auroc"] == pytest.approx(truth, abs=1e-6)
+    assert metrics["auroc(out * 2, y)"] == pytest.approx(
+        float(torchmetrics.AUROC(task="multiclass", num_classes=3)(output * 2, names["Y"])), abs=1e-6
+    )
+    assert not names["auroc"].update_called
+
+
+def test_metrics_in_ones_own_step_are_computed_over_the_epoch_too(classifier):
+    torchmetrics = pytest.importorskip("torchmetrics")
+    shell = classifier("classes")
+    shell.push({"auroc": torchmetrics.AUROC(task="multiclass", num_classes=3)})
+    run(
+        shell,
+        "for xb, yb in train_loader:\n    optimizer.zero_grad()\n    logits = model(xb)\n"
+        "    loss = criterion(logits, yb)\n    loss.backward()\n    optimizer.step()",
+    )
+    line = "%fit_one_cycle 1 --max-lr 0.1 --no-live --metric 'auroc(logits, yb)' --metric 'accuracy(logits, yb)'"
+    metrics = run(shell, line).epochs[-1].metrics
+    names = shell.user_ns
+    with torch.no_grad():
+        output = names["model"](names["X"])
+    assert metrics["accuracy(logits, yb)"] == pytest.approx(float((output.argmax(1) == names["Y"]).float().mean()))
+    assert metrics["auroc(logits, yb)"] == pytest.approx(float(names["auroc"](output, names["Y"])), abs=1e-6)
+    assert "does not say what it compares" in refusal(shell, "%fit_one_cycle 1 --max-lr 0.1 --metric auroc")
+
+
+@pytest.mark.parametrize(
+    ("metric", "hint"),
+    [
+        ("accurcy", "There is no metric 'accurcy'"),
+        ("confusion", "cannot be computed"),
+        ("'out.argmax(1)'", "gives 32 numbers"),
+        ("wrong", "cannot be computed"),
+        ("mean_squared_error", "cannot be computed"),
+    ],
+)
+def test_a_metric_that_does_not_work_is_refused_before_the_training(classifier, metric, hint):
+    torchmetrics = pytest.importorskip("torchmetrics")
+    shell = classifier("classes")
+    shell.push({"wrong": torchmetrics.Accuracy(task="multiclass", num_classes=7), "accuracy": 0.93})
+    shell.push({"confusion": torchmetrics.ROC(task="multiclass", num_classes=3)})
+    before = weights(shell)
+    assert hint in refusal(shell, f"%fit_one_cycle 1 --max-lr 0.1 --no-live --metric {metric}")
+    assert same(weights(shell), before)
+
+
+def test_a_number_of_the_notebook_is_not_meant_by_a_metrics_name(classifier):
+    shell = classifier("classes")
+    shell.push({"accuracy": -1.0})
+    assert run(shell, "%fit_one_cycle 1 --max-lr 0.1 --no-live --metric accuracy").epochs[0].metrics["accuracy"] > 0

@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from lr_magic.pure.errors import BatchError
+from lr_magic.training.epoch_metrics import EpochMeans, weighted_mean
 from lr_magic.training.setup import TrainingSetup
-from lr_magic.training.validation import WeightedMeans, validate, weighted_mean
+from lr_magic.training.validation import validate
 
 from .small_setups import accuracy, small_data, small_setup
 
@@ -55,7 +56,7 @@ def test_an_empty_loader_is_an_error():
 
 
 def test_means_take_numbers_and_tensors():
-    means = WeightedMeans()
+    means = EpochMeans()
     means.add({"a": 1.0, "b": torch.tensor(2.0)}, 1)
     means.add({"a": 4, "b": torch.tensor([5.0])}, 3)
     assert means.read() == {"a": 3.25, "b": 4.25}

@@ -17,6 +17,11 @@ TARGET_NAMES = frozenset({"y", "target", "targets", "label", "labels", "y_true"}
 BATCH_NAMES = frozenset({"x", "inputs", "batch"})
 
 
+def is_of_step(name: str) -> bool:
+    """Whether a name stands for a part of the step in what a person writes, whatever the notebook has under it."""
+    return name in OUTPUT_NAMES | TARGET_NAMES | BATCH_NAMES
+
+
 @dataclass(frozen=True)
 class Expression:
     """A scalar in terms of ``out``, ``y``, ``batch``, the keys of a dict batch and the names of the notebook."""

@@ -11,6 +11,7 @@ from lr_magic.notebook.discovery.guess_step import guess_step
 from lr_magic.notebook.discovery.identity import optimized
 from lr_magic.notebook.discovery.index_guard import index_guard
 from lr_magic.notebook.discovery.loss_candidates import loss_candidates
+from lr_magic.notebook.discovery.metrics_asked import metrics_of, refuse_bad_metrics, step_metrics
 from lr_magic.notebook.discovery.own_step.choose import OwnSteps, follow_sources, try_own_steps
 from lr_magic.notebook.discovery.own_step.helpers import helpers, helpers_among
 from lr_magic.notebook.discovery.own_step.loaders import loader_of_own_step, loop_as_loader
@@ -19,7 +20,7 @@ from lr_magic.notebook.discovery.own_step.staleness import is_stale
 from lr_magic.notebook.discovery.own_step.touched import touched_by
 from lr_magic.notebook.discovery.own_step.verdict import the_own_step
 from lr_magic.notebook.discovery.reproducible import with_warning_if_irreproducible
-from lr_magic.notebook.discovery.situation import metrics_of, situation_of
+from lr_magic.notebook.discovery.situation import situation_of
 from lr_magic.notebook.discovery.tensor_pair import tensor_pair
 from lr_magic.notebook.discovery.trial_batches import draw_trial_batches, refuse_live_iterator
 from lr_magic.notebook.discovery.validation_trial import why_no_validation
@@ -76,6 +77,8 @@ def find_step(
         steps.set_stale_aside(parts.wiring, history)
         situation = situation_of(parts, candidates, request, namespace, batches)
         found = _choose(parts, steps, situation, request=request, namespace=namespace, history=history)
+        if request.metrics:
+            refuse_bad_metrics(found, batches[0])
         found = with_warning_if_irreproducible(found, batches[0])
         return _with_valid_if_it_works(parts, found, request)
 
@@ -158,12 +161,12 @@ def _choose(
             raise
         guess = None
     if steps.working:
-        return own(the_own_step(steps, history, request.magic), guess, request)
+        return own(the_own_step(steps, history, request.magic), guess, step_metrics(request, namespace))
     assert guess is not None  # noqa: S101 - for the type checker: without a guess the question was raised above
     if (old := steps.differing(float(guess.valued.loss.detach()))) is not None:
         reason = f"it ran before `{parts.wiring.model.name}` was made anew, and gives another loss than a plain step"
         raise questions.own_step_unclear(old, reason, guess.valued.reading.answer, request.magic)
     if (unclear := steps.relevant(parts.wiring)) is not None:
         raise questions.own_step_unclear(*unclear, guess.valued.reading.answer, request.magic)
-    metrics = metrics_of(request, namespace, situation.batches[0])
+    metrics = metrics_of(request, namespace, situation.batches[0], guess.valued.reading)
     return guessed(guess, steps, parts, metrics, situation.batches[0])

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from lr_magic.notebook.discovery.batch_items import spelled
 from lr_magic.notebook.discovery.expressions import Expression
-from lr_magic.notebook.discovery.lookup import names_read
 from lr_magic.notebook.discovery.supervised_step import SupervisedStep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from lr_magic.notebook.discovery.expressions import Metrics
     from lr_magic.notebook.discovery.guess import Guess
     from lr_magic.notebook.discovery.own_step.choose import OwnSteps, Tried
+    from lr_magic.notebook.discovery.own_step.own_step import StepMetric
     from lr_magic.notebook.discovery.parts import Parts
-    from lr_magic.notebook.discovery.request import DiscoveryRequest
     from lr_magic.training.setup import BatchOutcome
 
 
@@ -43,11 +42,10 @@ class FoundStep:
     notes: tuple[str, ...] = ()
 
 
-def own(tried: Tried, guess: Guess | None, request: DiscoveryRequest) -> FoundStep:
+def own(tried: Tried, guess: Guess | None, metrics: Mapping[str, StepMetric]) -> FoundStep:
     """Return the person's own step; a guess that differs from it is mentioned."""
     followed = tried.followed
-    codes = {m: compile(m, "<--metric>", "eval") for m in request.metrics if names_read(m, option="--metric", magic="")}
-    step = replace(followed.step.fresh(), metrics=codes)
+    step = replace(followed.step.fresh(), metrics=metrics)
     notes = followed.notes
     plain_loss = tried.loss if guess is None else float(guess.valued.loss.detach())
     if guess is not None and abs(plain_loss - tried.loss) > 1e-4 * abs(tried.loss):

@@ -44,6 +44,8 @@ _ELEMENTWISE_FUNCTIONS = (
     F.soft_margin_loss,
     F.multilabel_soft_margin_loss,
 )
+_OF_LOGITS = (nn.BCEWithLogitsLoss, nn.SoftMarginLoss, nn.MultiLabelSoftMarginLoss)
+_OF_LOGITS_FUNCTIONS = (F.binary_cross_entropy_with_logits, F.soft_margin_loss, F.multilabel_soft_margin_loss)
 _PROBABILITY_TARGETS = (nn.BCELoss, nn.BCEWithLogitsLoss)
 _PROBABILITY_FUNCTIONS = (F.binary_cross_entropy, F.binary_cross_entropy_with_logits)
 
@@ -68,6 +70,15 @@ def wants_probability_targets(loss_fn: object) -> bool:
     """Tell whether a loss is a binary cross entropy, whose targets lie between 0 and 1."""
     function = bare(loss_fn)
     return isinstance(function, _PROBABILITY_TARGETS) or _is_one_of(function, _PROBABILITY_FUNCTIONS)
+
+
+def takes_logits(loss_fn: object) -> bool | None:
+    """Whether a loss of yes and no takes scores of any size; False for probabilities, None where it does not say."""
+    function = bare(loss_fn)
+    if isinstance(function, nn.BCELoss) or function is F.binary_cross_entropy:
+        return False
+    is_of_logits = isinstance(function, _OF_LOGITS) or _is_one_of(function, _OF_LOGITS_FUNCTIONS)
+    return True if is_of_logits else None
 
 
 def is_torch_loss(loss_fn: object) -> bool:

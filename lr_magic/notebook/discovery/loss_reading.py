@@ -46,6 +46,12 @@ class LossReading:
     is_mean: bool = False
     guesses: tuple[str, ...] = ()
 
+    @property
+    def function(self) -> object:
+        """The person's own function or torch's, without what discovery knows about it."""
+        candidate = getattr(self.loss_fn, "candidate", None)
+        return self.loss_fn if candidate is None else candidate.value
+
     def prediction(self, output: Any) -> Any:
         """Take the part of the output that the reading is about."""
         if isinstance(self.pick, str):

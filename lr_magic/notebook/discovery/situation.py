@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lr_magic.notebook.discovery.candidates import Candidate
-from lr_magic.notebook.discovery.expressions import Expression, Metrics, parse_expression
+from lr_magic.notebook.discovery.expressions import Expression, parse_expression
 from lr_magic.notebook.discovery.guess import Situation
 from lr_magic.notebook.discovery.identity import optimized
 from lr_magic.notebook.discovery.loss_candidates import LossCandidate, loss_candidates, unusable_losses
-from lr_magic.training.metrics import METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,14 +41,4 @@ def situation_of(
         namespace=namespace,
         expression=expression,
         is_asked=request.loss is not None,
-    )
-
-
-def metrics_of(request: DiscoveryRequest, namespace: Mapping[str, object], batch: object) -> Metrics | None:
-    """Read what is followed beside the loss; a name of the notebook wins over one of the built-in metrics."""
-    if not request.metrics:
-        return None
-    known = {**METRICS, **namespace}
-    return Metrics(
-        {m: parse_expression(m, known, batch, option="--metric", magic=request.magic) for m in request.metrics}
     )

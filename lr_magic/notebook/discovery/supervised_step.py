@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
+from lr_magic.notebook.discovery.batch_items import reach
+from lr_magic.notebook.discovery.expressions import TARGET_NAMES
+from lr_magic.notebook.discovery.outputs import predictions
 from lr_magic.training.setup import BatchOutcome
 
 if TYPE_CHECKING:
@@ -35,4 +38,17 @@ class SupervisedStep:
         if self.metrics is None or (torch.is_grad_enabled() and not self.measures_training):
             return BatchOutcome(loss)
         with torch.no_grad():
-            return BatchOutcome(loss, self.metrics(self.loss.prediction(output), target, batch))
+            return BatchOutcome(loss, self.metrics(*self._compared(output, batch), batch))
+
+    def _compared(self, output: object, batch: object) -> tuple[Any, Any]:
+        """What metrics compare: what the loss does; where the model computes its own, its scores and its labels.
+
+        Labels of a sequence are not compared: a language model shifts them inside. An expression can.
+        """
+        if self.loss.loss_fn is not None:
+            return self.loss.prediction(output), self.inputs.target_of(batch)
+        parts = predictions(output)
+        labels = [reach(batch, path) for name, path in self.inputs.kwargs if name in TARGET_NAMES]
+        if len(parts) == 1 and len(labels) == 1 and labels[0].ndim == 1:
+            return parts[0][1], labels[0]
+        return output, None

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from lr_magic.pure.results.records import EpochRecord
-from lr_magic.training.validation import WeightedMeans, weighted_mean
+from lr_magic.training.epoch_metrics import EpochMeans, weighted_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,7 @@ class EpochTally:
     ) -> None:
         self.samples = list(samples)
         self.losses = list(losses)
-        self._means = WeightedMeans()
+        self._means = EpochMeans()
         self._begin = time.perf_counter() - paused_seconds - seconds
 
     def add(self, outcome: StepOutcome, *, with_metrics: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -12,14 +12,45 @@ import torch
 from lr_magic.notebook.discovery.own_step.rewriting import BACKWARD, BATCHES, SKIP
 from lr_magic.notebook.discovery.own_step.step_cut import FIRST
 from lr_magic.pure.errors import BatchError
+from lr_magic.training.epoch_metrics import EpochMetric
 from lr_magic.training.setup import BatchOutcome
 
 if TYPE_CHECKING:
     from types import CodeType
 
 
+_WAY_OUT = "→ `--metric` with an expression of the names that your step assigns: 'accuracy(logits, labels)'"
+
+
 class _SkippedBatchError(Exception):
     """The person's code left the step: ``return`` before ``backward``."""
+
+
+@dataclass(frozen=True)
+class StepMetric:
+    """A metric in terms of the step's own names.
+
+    Attributes
+    ----------
+    text, code
+        The expression.
+    stand_ins
+        What some of its names mean in it, whatever the step has under them.
+    """
+
+    text: str
+    code: CodeType
+    stand_ins: Mapping[str, Callable[..., Any]]
+
+    def __call__(self, scope: Mapping[str, Any]) -> Any:
+        """Evaluate it after a step."""
+        try:
+            value = eval(self.code, {**scope, **self.stand_ins})  # noqa: S307 - the person's own expression
+        except NameError as error:
+            raise BatchError(f"`--metric {self.text}`: your own step knows no `{error.name}`. {_WAY_OUT}") from None
+        if isinstance(value, EpochMetric):
+            raise BatchError(f"`--metric {self.text}`: your own step does not say what it compares. {_WAY_OUT}")
+        return value
 
 
 @dataclass
@@ -42,7 +73,7 @@ class OwnStep:
     counts
         True where the loop counts its batches (``enumerate``).
     metrics
-        Name to expression of the step's names.
+        Name to what is evaluated beside the loss.
     """
 
     name: str
@@ -51,7 +82,7 @@ class OwnStep:
     names: Mapping[str, Any]
     batch_names: tuple[str, ...] = ()
     counts: bool = False
-    metrics: Mapping[str, CodeType] = field(default_factory=dict)
+    metrics: Mapping[str, StepMetric] = field(default_factory=dict)
     _scopes: dict[bool, dict[str, Any]] = field(default_factory=dict, repr=False)
     _num_batches: int = field(default=0, repr=False)
 
@@ -66,7 +97,7 @@ class OwnStep:
         if not losses:
             raise BatchError(f"{self.name} reaches no `backward` for this batch.")
         loss = losses[0] if len(losses) == 1 else torch.stack(losses).sum()
-        return BatchOutcome(loss, {name: _metric(name, code, scope) for name, code in self.metrics.items()})
+        return BatchOutcome(loss, {name: metric(scope) for name, metric in self.metrics.items()})
 
     def fresh(self) -> OwnStep:
         """Return the same step with nothing carried over from batches that it has seen."""
@@ -107,14 +138,3 @@ def _handed_over(given: tuple[Any, ...]) -> torch.Tensor:
 def _first(values: Iterable[Any]) -> Any:
     """Return the first value of a loop around the loop over the batches: epoch 0, phase "train"."""
     return next(iter(values))
-
-
-def _metric(name: str, code: CodeType, scope: dict[str, Any]) -> Any:
-    """Value of a metric in terms of the step's own names."""
-    try:
-        return eval(code, scope)  # noqa: S307 - the person's own expression
-    except NameError as error:
-        raise BatchError(
-            f"`--metric {name}`: your own step knows no `{error.name}`. "
-            "→ `--metric` with an expression of the names that your step assigns"
-        ) from None
