@@ -5,7 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 
-BENCHMARKS = ("sweep_cost", "sweep_with_view", "view_cost", "discovery_speed", "regret", "fine_tuning", "fine_tuning_classic")
+BENCHMARKS = (
+    "sweep_cost",
+    "sweep_with_view",
+    "view_cost",
+    "discovery_speed",
+    "regret",
+    "fine_tuning",
+    "fine_tuning_classic",
+)
 
 
 def main() -> None:

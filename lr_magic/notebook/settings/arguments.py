@@ -59,7 +59,7 @@ _CYCLE_ARGUMENTS = (
     argument("--base-momentum", metavar="M", help="Momentum (SGD) or beta1 (Adam) at the peak lr; default 0.85."),
     argument("--max-momentum", metavar="M", help="Momentum or beta1 at both ends; default 0.95."),
     argument("--valid", metavar="NAME", help="Validation loader; default: the one that is found."),
-    argument("--metric", metavar="EXPR", action="append", help="'accuracy', f1, a function or expression of out, y; repeatable."),
+    argument("--metric", metavar="EXPR", action="append", help="Name, function or expression (out, y); repeatable."),
     argument("--model", metavar="NAME", help="Model: a name or an expression of the notebook."),
     *_SESSION_ARGUMENTS,
     *_SETUP_ARGUMENTS,
