@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lr_magic.notebook.settings.session_settings import SessionSettings
+from lr_magic.notebook.shadow.files import files_kept_back
 from lr_magic.pure.cycle.peak_lrs import peak_lrs
 from lr_magic.pure.errors import DiscoveryError, SettingError
 from lr_magic.training.cycle.one_cycle import fit_one_cycle, planned_steps
@@ -119,8 +120,11 @@ class FoundTraining:
     def range_test(
         self, settings: SweepSettings, on_step: Callable[[StepRecord], None], control: RunControl
     ) -> RangeTestResult:
-        """Sweep it; everything is put back."""
-        return range_test(self.found.setup, **asdict(settings), on_step=on_step, control=control)
+        """Sweep it; everything is put back, and no file that the person's own step writes is written."""
+        with files_kept_back() as files:
+            result = range_test(self.found.setup, **asdict(settings), on_step=on_step, control=control)
+        result.receipt += files.note
+        return result
 
     def one_cycle(
         self,

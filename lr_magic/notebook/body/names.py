@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+_LOADS = {"LOAD_NAME", "LOAD_GLOBAL"}
 _BINDINGS = {"STORE_NAME", "DELETE_NAME", "STORE_GLOBAL", "DELETE_GLOBAL"}
 
 
@@ -29,6 +30,16 @@ def bound_names(code: CodeType, namespace: Mapping[str, Any]) -> frozenset[str]:
 def read_names(code: CodeType) -> list[str]:
     """Names that the code and the functions in it mention, in the order of the text, each once."""
     return list(dict.fromkeys(name for part in _parts(code) for name in part.co_names))
+
+
+def runs_unseen_code(code: CodeType) -> bool:
+    """Whether the code runs text (``exec``), or magics that do (``%run``): what that mentions is not known."""
+    return any(
+        (instruction.opname in _LOADS and instruction.argval in {"exec", "eval", "globals"})
+        or instruction.argval in {"run_cell_magic", "run_line_magic"}
+        for part in _parts(code)
+        for instruction in dis.get_instructions(part)
+    )
 
 
 def reached_functions(code: CodeType, namespace: Mapping[str, Any]) -> list[FunctionType]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from lr_magic.notebook.body.names import reached_functions, read_names
+from lr_magic.notebook.body.names import reached_functions, read_names, runs_unseen_code
 from lr_magic.notebook.discovery import questions
 from lr_magic.notebook.discovery.candidates import Candidate, Candidates, collect
 from lr_magic.notebook.discovery.identity import optimized, parameter_ids
@@ -16,7 +16,7 @@ from lr_magic.notebook.discovery.wiring import owner_of, wire
 from lr_magic.training.restoring.touched import touched_objects
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from types import CodeType
 
     from lr_magic.notebook.discovery.cell_history import CellHistory
@@ -47,25 +47,32 @@ def find_objects(
     code: CodeType, namespace: Mapping[str, Any], request: DiscoveryRequest, history: CellHistory
 ) -> BodyObjects:
     """Find optimizer and model among the names of the body, and elsewhere in the notebook where it names none."""
-    names = mentioned_names(code, namespace)
+    names = mentioned_names([code], namespace)
     everything = collect(namespace)
     mentioned = _only(everything, names)
     model, optimizer = _trained(mentioned, everything, namespace, request, history)
     known = [model.value, *([optimizer.value] if optimizer else [])]
-    touched = [value for value in touched_objects(names, namespace) if all(value is not each for each in known)]
+    changing = touched_objects(changeable_names([code], namespace), namespace)
+    touched = [value for value in changing if all(value is not each for each in known)]
     return BodyObjects(model, optimizer, mentioned, tuple(touched))
 
 
-def mentioned_names(code: CodeType, namespace: Mapping[str, Any]) -> list[str]:
-    """Names that the code mentions, and those that functions of the notebook reached from it mention."""
-    functions = reached_functions(code, namespace)
-    parts = [code, *(function.__code__ for function in functions)]
-    return list(dict.fromkeys(name for part in parts for name in read_names(part)))
+def mentioned_names(codes: Sequence[CodeType], namespace: Mapping[str, Any]) -> list[str]:
+    """Names that pieces of code mention, and those that functions of the notebook reached from it mention."""
+    return list(dict.fromkeys(name for part in _all_code(codes, namespace) for name in read_names(part)))
 
 
-def mentioned_names_of(codes: Sequence[CodeType], namespace: Mapping[str, Any]) -> list[str]:
-    """`mentioned_names` of several pieces of code, each name once."""
-    return list(dict.fromkeys(name for code in codes for name in mentioned_names(code, namespace)))
+def changeable_names(codes: Sequence[CodeType], namespace: Mapping[str, Any]) -> list[str]:
+    """Names whose objects running the code may change: those it mentions; all, where it runs code that is not seen."""
+    if any(runs_unseen_code(part) for part in _all_code(codes, namespace)):
+        return [name for name in namespace if not name.startswith("_")]
+    return mentioned_names(codes, namespace)
+
+
+def _all_code(codes: Sequence[CodeType], namespace: Mapping[str, Any]) -> Iterator[CodeType]:
+    for code in codes:
+        yield code
+        yield from (function.__code__ for function in reached_functions(code, namespace))
 
 
 def unwrapped_optimizer(optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:

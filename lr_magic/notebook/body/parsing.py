@@ -6,6 +6,7 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
+from lr_magic.notebook.discovery.cells import without_timing
 from lr_magic.pure.errors import DiscoveryError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def parse_body(body: str, source: CellSource, transform: Callable[[str], str] | 
     DiscoveryError
         Where the body is empty or leaves a function that it is not inside of.
     """
-    statements = _first_readable(_readings(body, source, transform), source)
+    statements = _first_readable(_readings(without_timing(body), source, transform), source)
     if not statements:
         raise DiscoveryError("The cell below the `for` clause is empty. → paste the inside of your training loop")
     _refuse_function_statements(statements)

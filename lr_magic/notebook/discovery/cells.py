@@ -32,6 +32,7 @@ _OTHER_LANGUAGES = frozenset(
         "sx",
     ],
 )
+_TIMING = frozenset(["time", "timeit", "capture", "prun"])
 _MAGIC_LINE = re.compile(r"^(\s*)(%|!|\?|[\w.]+\?+\s*$).*$")
 _TIMED_STATEMENT = re.compile(r"^(\s*)%(?:time|prun)\s+(?:-\S+\s+)*")
 _ASSIGNED_MAGIC = re.compile(r"^(\s*[\w, ]+=\s*)(?:%|!).*$")
@@ -48,6 +49,22 @@ def parse_cell(source: str) -> ast.Module:
         return _unwrapped(ast.parse(_python_of(source)))
     except (SyntaxError, ValueError):
         return ast.Module(body=[], type_ignores=[])
+
+
+def without_timing(text: str) -> str:
+    r"""Take off the magics that only time Python or keep its prints; every line keeps its number.
+
+    >>> without_timing("%%time\nx = 1\n    %time y = 2")
+    '\nx = 1\n    y = 2'
+    """
+    lines = text.split("\n")
+    for i, line in enumerate(lines):
+        if not line.strip():
+            continue
+        if re.split(r"\s", line.lstrip()[2:], maxsplit=1)[0] not in _TIMING or not line.lstrip().startswith("%%"):
+            break
+        lines[i] = ""
+    return "\n".join(_TIMED_STATEMENT.sub(r"\1", line) for line in lines)
 
 
 def _python_of(source: str) -> str:

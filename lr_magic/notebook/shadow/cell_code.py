@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING, Any
 
 from lr_magic.notebook.body.parsing import padded
+from lr_magic.notebook.discovery.cells import without_timing
 from lr_magic.pure.errors import DiscoveryError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def parse_cell_body(body: str, source: CellSource, transform: Callable[[str], st
     DiscoveryError
         Where the cell is empty.
     """
+    body = without_timing(body)
     try:
         tree = ast.parse(padded(body, source.first_line), source.filename)
     except SyntaxError:

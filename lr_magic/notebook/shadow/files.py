@@ -44,6 +44,11 @@ class FilesKeptBack:
         self._open, self._save, self._mkdir, self._stat = builtins.open, torch.save, os.mkdir, os.stat
         self._replace, self._remove, self._rmtree = os.replace, os.remove, shutil.rmtree
 
+    @property
+    def note(self) -> str:
+        """What was not written, to be added to a receipt; empty if nothing would have been."""
+        return f"; not written: {', '.join(dict.fromkeys(self.names))}" if self.names else ""
+
     def replacements(self) -> list[tuple[Any, str, Callable[..., Any]]]:
         """What stands in for the functions that touch files: (module, name, function)."""
         return [

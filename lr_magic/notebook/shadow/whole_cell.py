@@ -10,13 +10,14 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from lr_magic.notebook.body.collected import put_back as collected_put_back
-from lr_magic.notebook.body.objects import mentioned_names_of, unwrapped_optimizer
+from lr_magic.notebook.body.objects import changeable_names, unwrapped_optimizer
 from lr_magic.notebook.body.quiet import Quiet
 from lr_magic.notebook.discovery.candidates import collect
 from lr_magic.notebook.shadow.cell_code import run_cell
 from lr_magic.notebook.shadow.files import files_kept_back
 from lr_magic.notebook.shadow.names import names_put_back
 from lr_magic.notebook.shadow.planned_steps import planned_steps
+from lr_magic.notebook.shadow.process_settings import process_settings_put_back
 from lr_magic.pure.errors import DiscoveryError
 from lr_magic.training.intercepting.interception_one_cycle import intercepted_one_cycle
 from lr_magic.training.intercepting.interception_range_test import intercepted_range_test
@@ -68,7 +69,13 @@ class WholeCell:
         """
         quiet = Quiet(also_errors=True)
         touched = self._touched()
-        with names_put_back(self.namespace), files_kept_back() as files, collected_put_back(touched), quiet:
+        with (
+            names_put_back(self.namespace),
+            process_settings_put_back(),
+            files_kept_back() as files,
+            collected_put_back(touched),
+            quiet,
+        ):
             result = intercepted_range_test(
                 self._run,
                 settings,
@@ -78,8 +85,7 @@ class WholeCell:
                 on_step=_aloud(on_step, quiet),
                 control=control,
             )
-        if files.names:
-            result.receipt += f"; not written: {', '.join(dict.fromkeys(files.names))}"
+        result.receipt += files.note
         return result
 
     def planned_steps(self) -> int:
@@ -134,12 +140,12 @@ class WholeCell:
         run_cell(self.code, self.namespace)
 
     def _touched(self) -> list[Any]:
-        names = mentioned_names_of(self.code, self.namespace)
+        names = changeable_names(self.code, self.namespace)
         own_module = str(self.namespace.get("__name__", "__main__"))
         return parts_of(touched_objects(names, self.namespace), own_module)
 
     def _restoring(self, touched: list[Any]) -> Restored:
-        names = mentioned_names_of(self.code, self.namespace)
+        names = changeable_names(self.code, self.namespace)
         loaders = [self.namespace[name] for name in names if isinstance(self.namespace.get(name), DataLoader)]
         own = [value for value in touched if isinstance(value, (nn.Module, torch.optim.Optimizer))]
         others = [value for value in touched if not isinstance(value, (nn.Module, torch.optim.Optimizer))]

@@ -6,6 +6,8 @@ from collections import OrderedDict, deque
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from types import CellType, FunctionType
+
     import numpy as np
 
 
@@ -124,3 +126,46 @@ class ClassState:
         if type(self._object) is not self._kind:
             self._object.__class__ = self._kind
         return type(self._object) is self._kind
+
+
+class ClassAttributes:
+    """Attributes of a class itself: a counter of its objects, settings that a loop writes to."""
+
+    __slots__ = ("_before", "_kind")
+
+    def __init__(self, kind: type) -> None:
+        self._kind = kind
+        self._before = dict(vars(kind))
+
+    def put_back(self) -> bool:
+        """Set what changed, and take off what is new."""
+        for name in [name for name in vars(self._kind) if name not in self._before]:
+            delattr(self._kind, name)
+        for name, value in self._before.items():
+            if vars(self._kind).get(name, self) is not value:
+                setattr(self._kind, name, value)
+        return dict(vars(self._kind)) == self._before
+
+
+class ClosureState:
+    """What the variables around a function are bound to: ``nonlocal`` rebinds them."""
+
+    __slots__ = ("_bound", "_cells")
+
+    def __init__(self, function: FunctionType) -> None:
+        self._cells = [cell for cell in function.__closure__ or () if _is_filled(cell)]
+        self._bound = [cell.cell_contents for cell in self._cells]
+
+    def put_back(self) -> bool:
+        """Bind them again."""
+        for cell, value in zip(self._cells, self._bound, strict=True):
+            cell.cell_contents = value
+        return all(cell.cell_contents is value for cell, value in zip(self._cells, self._bound, strict=True))
+
+
+def _is_filled(cell: CellType) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018 - an empty one raises
+    except ValueError:
+        return False
+    return True

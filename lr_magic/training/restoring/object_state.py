@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from argparse import Namespace
 from collections import OrderedDict, defaultdict, deque
 from enum import Enum, auto
-from types import BuiltinFunctionType, FunctionType, MethodType
+from types import BuiltinFunctionType, FunctionType, MethodType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,15 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from lr_magic.training.restoring.kept_states import ArrayState, ClassState, DictState, EmptyStates, ListState
+from lr_magic.training.restoring.kept_states import (
+    ArrayState,
+    ClassAttributes,
+    ClassState,
+    ClosureState,
+    DictState,
+    EmptyStates,
+    ListState,
+)
 from lr_magic.training.restoring.random_state import GeneratorState, is_random_source
 
 if TYPE_CHECKING:
@@ -75,6 +84,11 @@ class ObjectWalk:
         """Record an object with everything that hangs on it."""
         if _kind_of(root) is _Kind.IGNORED and id(root) not in self._seen:
             self._seen[id(root)] = root
+            if isinstance(root, type):
+                self.kept.append(ClassAttributes(root))
+                self._visit_all(vars(root).values(), _DEPTH)
+            elif isinstance(root, FunctionType):
+                self.kept.append(ClosureState(root))
             self._enter(root, _DEPTH)
         else:
             self._visit(root, _DEPTH)
@@ -174,7 +188,9 @@ _KIND_OF_BASE: tuple[tuple[type, _Kind], ...] = (
     (set, _Kind.OWN_CONTAINER),
     (deque, _Kind.OWN_CONTAINER),
 )
-_KNOWN_KINDS = (Optimizer, LRScheduler, GradScaler, DataLoader, Dataset, Sampler)
+PLAIN_NAMESPACES = (SimpleNamespace, Namespace)
+"""Classes of the standard library whose objects are settings of the person's own."""
+_KNOWN_KINDS = (Optimizer, LRScheduler, GradScaler, DataLoader, Dataset, Sampler, *PLAIN_NAMESPACES)
 # Objects of these packages hold handles and machinery, not the state of a training.
 _FOREIGN_PACKAGES = frozenset(
     {"torch", "numpy", "pandas", "PIL", "h5py", "IPython", "ipywidgets", "traitlets", "bqplot"}

@@ -12,6 +12,8 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from lr_magic.training.restoring.object_state import PLAIN_NAMESPACES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -44,6 +46,8 @@ def can_change(value: object, own_module: str) -> bool:
         return value.is_leaf and value.numel() * value.element_size() <= _LARGEST_SUM
     if isinstance(value, (*_TRAINED, *_RANDOM, *CONTAINERS)):
         return True
+    if isinstance(value, (type, FunctionType)):
+        return value.__module__ == own_module
     return not isinstance(value, (Dataset, DataLoader)) and _is_followed(value, own_module)
 
 
@@ -83,6 +87,8 @@ def _is_followed(value: object, own_module: str) -> bool:
     """Whether the attributes of an object are followed: those of the notebook's own classes and of frameworks."""
     if isinstance(value, type) or not isinstance(getattr(value, "__dict__", None), dict):
         return False
+    if isinstance(value, PLAIN_NAMESPACES):
+        return True
     module = type(value).__module__ or ""
     return module == own_module or module.partition(".")[0] in _FRAMEWORKS
 

@@ -34,11 +34,22 @@ def notebook(notebook):
 
 def interrupted(run, delay):
     """Run until an interrupt that arrives after a while; it may arrive anywhere."""
-    timer = threading.Timer(delay, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
+    begun = threading.Event()
+
+    def interrupt():
+        begun.wait()
+        threading.Event().wait(delay)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def begin():
+        begun.set()
         run()
-    timer.join()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        begin()
+    thread.join()
 
 
 def way_of(kind, notebook):

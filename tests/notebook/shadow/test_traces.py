@@ -1,0 +1,151 @@
+"""Whatever a training cell changes beside its model: after a sweep it is as it was."""
+
+from __future__ import annotations
+
+import copy
+import os
+import warnings
+
+import numpy as np
+import pytest
+import torch
+
+from lr_magic.notebook.body import setup_from_body
+from lr_magic.notebook.shadow import whole_cell
+from lr_magic.notebook.trainings import FoundTraining
+from lr_magic.pure.control import RunControl
+from lr_magic.training.sweeping.sweep import SweepSettings
+from tests.notebook.shadow.conftest import run
+
+SETTINGS = SweepSettings(num_steps=7)
+LOOP = """
+for _ in range(5):
+    for images, labels in train_loader:
+        loss = criterion(model(images), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        {more}
+"""
+
+
+CLOSURE = """
+def make():
+    n = 0
+    def count():
+        nonlocal n
+        n += 1
+    return count, lambda: n
+count, get = make()
+"""
+
+
+def transform(text):
+    """What IPython makes of a cell magic and of a line magic, as far as it matters here."""
+    first, _, rest = text.partition("\n")
+    if first.startswith("%%"):
+        return f"get_ipython().run_cell_magic({first[2:]!r}, '', {rest!r})\n"
+    return text
+
+
+class Shell:
+    def __init__(self, notebook):
+        self.notebook = notebook
+
+    def run_cell_magic(self, _name, _line, cell):
+        exec(cell, self.notebook)
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "%%time\n" + LOOP,
+        "\n%%capture out\n%%time\n" + LOOP,
+        "%%foreign\n" + LOOP,
+        f"exec({LOOP.format(more='')!r})",
+        "train()",
+    ],
+)
+def test_a_loop_that_is_not_seen_in_the_cell_itself_leaves_no_trace(notebook, cell):
+    notebook["get_ipython"] = lambda: Shell(notebook)
+    run(notebook, f"source = {LOOP.format(more='')!r}\ndef train(): exec(source, globals())")
+    model, optimizer = notebook["model"], notebook["optimizer"]
+    before = copy.deepcopy((model.state_dict(), optimizer.state_dict()))
+    result = whole_cell(cell.replace("{more}", ""), notebook, transform=transform).range_test(SETTINGS)
+    assert len(result.losses) == 7
+    assert all(torch.equal(value, before[0][name]) for name, value in model.state_dict().items())
+    assert optimizer.state_dict() == before[1]
+
+
+def test_timed_cells_keep_their_line_numbers(notebook):
+    with pytest.raises(ZeroDivisionError) as error:
+        whole_cell("%%time\nx = 1\n%time 1 / 0", notebook).range_test(SETTINGS)
+    assert error.traceback[-1].lineno + 1 == 4
+
+
+def test_the_length_of_a_timed_training_is_known(notebook):
+    assert whole_cell("%%time\n" + LOOP.format(more=""), notebook).planned_steps() == 30
+
+
+@pytest.mark.parametrize(
+    ("made", "more", "read"),
+    [
+        (
+            "class CFG: step, seen = 7, []",
+            "CFG.step += 1; CFG.best = 2; CFG.seen.append(1)",
+            "{k: list(v) if k == 'seen' else v for k, v in vars(CFG).items()}",
+        ),
+        ("import argparse; args = argparse.Namespace(step=5)", "args.step += 1", "dict(vars(args))"),
+        ("from types import SimpleNamespace; ns = SimpleNamespace()", "ns.last = 1", "dict(vars(ns))"),
+        ("def count(): pass\ncount.calls = 0", "count.calls += 1", "count.calls"),
+        (
+            CLOSURE,
+            "count()",
+            "get()",
+        ),
+    ],
+)
+@pytest.mark.parametrize("form", ["cell", "for"])
+def test_counters_wherever_they_are_kept(notebook, form, made, more, read):
+    run(notebook, made)
+    before = eval(read, notebook)
+    if form == "cell":
+        whole_cell(LOOP.format(more=more), notebook).range_test(SETTINGS)
+    else:
+        body = f"loss = criterion(model(images), labels)\n{more}"
+        found = setup_from_body("for images, labels in train_loader", body, notebook)
+        FoundTraining(found).range_test(SETTINGS, lambda _: None, RunControl())
+    assert eval(read, notebook) == before
+
+
+def process_settings():
+    return (
+        os.getcwd(),  # noqa: PTH109
+        dict(os.environ),
+        torch.get_default_dtype(),
+        torch.is_grad_enabled(),
+        torch.is_anomaly_enabled(),
+        np.geterr(),
+        list(warnings.filters),
+    )
+
+
+def test_settings_of_the_process(notebook, tmp_path):
+    notebook["folder"] = str(tmp_path)
+    before = process_settings()
+    cell = """
+import os, warnings, numpy as np
+os.chdir(folder); os.environ["OF_A_CELL"] = "1"; warnings.simplefilter("ignore"); np.seterr(all="ignore")
+torch.autograd.set_detect_anomaly(True)
+""" + LOOP.format(more="torch.set_default_dtype(torch.float64); torch.set_grad_enabled(True)")
+    whole_cell(cell, notebook).range_test(SETTINGS)
+    assert process_settings() == before
+
+
+def test_files_that_the_body_of_a_loop_writes(notebook, tmp_path):
+    notebook["path"] = tmp_path / "last.pt"
+    body = "loss = criterion(model(images), labels)\ntorch.save(model.state_dict(), path)"
+    found = setup_from_body("for images, labels in train_loader", body, notebook)
+    result = FoundTraining(found).range_test(SETTINGS, lambda _: None, RunControl())
+    assert not list(tmp_path.iterdir())
+    assert "not written" in result.receipt
