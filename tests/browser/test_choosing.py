@@ -60,6 +60,19 @@ def test_mouse_keys_and_typing(chosen_on):
     assert choice(notebook)[0] == 3.3e-3
 
 
+def test_a_term_of_the_reading_shows_its_explanation_by_mouse_and_by_keyboard(chosen_on):
+    notebook, _ = chosen_on
+    live = notebook.output(1).locator(".lr-magic-live")
+    terms, explanations = live.locator(".lr-magic-term"), live.locator(".lr-magic-explanation")
+    assert terms.count() == explanations.count() > 3
+    assert not explanations.first.is_visible()
+    terms.first.click()
+    explanations.first.wait_for(state="visible")
+    notebook.page.keyboard.press("Tab")
+    explanations.nth(1).wait_for(state="visible")
+    assert not explanations.first.is_visible()
+
+
 def test_a_range_by_toggle_and_by_shift(chosen_on):
     notebook, plot = chosen_on
     output, page = notebook.output(1), notebook.page

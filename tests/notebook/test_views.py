@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import types
+from html import unescape
 
 import ipywidgets
 import numpy as np
 import pytest
 
+from lr_magic.notebook.views.explained_terms import explanations_html, reading_html
 from lr_magic.notebook.views.live_comparison import LiveComparison
 from lr_magic.notebook.views.live_fit import LiveFit
 from lr_magic.notebook.views.live_range_test import LiveRangeTest
 from lr_magic.notebook.views.turns import Turns
 from lr_magic.pure.control import Anneal, Extend, LowerPeak, Pause, Resume, RunControl, Stop
 from lr_magic.pure.curve_reading.suggestion import RULE_MEANINGS, RULES
+from lr_magic.pure.curve_reading.terms import terms_in
 from lr_magic.pure.results.fit_event import EventKind, FitEvent
 from lr_magic.pure.results.fit_history import FitHistory
 from lr_magic.pure.results.range_test_result import RangeTestResult
@@ -66,6 +70,35 @@ def test_the_limit_by_curvature_is_drawn_within_the_plot(live):
 def test_a_limit_that_is_none_or_beyond_the_plot_is_not_drawn(live, limit):
     live.show_sharpness(Sharpness(20.0, limit, limit and (limit / 2, limit), 4, 16))
     assert not live.figure.sharpness.line.x.size
+
+
+def test_each_term_of_the_reading_can_be_reached_and_has_its_explanation_below(result):
+    html = reading_html(result.sentences)
+    words = [result.sentences[t.sentence][t.start : t.end] for t in terms_in(result.sentences)]
+    assert len(words) > 3
+    for number, word in enumerate(words):
+        assert re.search(rf'<span class="[^"]*term-{number}" tabindex="0" title="[^"]+">{word}</span>', html)
+        assert f'explanation-{number}"><b>{word}</b>' in html
+    assert f":has(.lr-magic-term-{len(words) - 1}:focus)" in html
+
+
+def test_the_reading_without_its_marks_is_the_reading(result):
+    text = re.sub(
+        r"<style>.*?</style>|<span class=.lr-magic-explanation .*$|<[^>]+>", "", reading_html(result.sentences)
+    )
+    assert unescape(text) == result.reading
+
+
+def test_a_saved_notebook_explains_all_terms_without_style_rules(result):
+    html = explanations_html(result.sentences)
+    assert html.startswith("<details><summary>")
+    assert html.count("<div>") == len(terms_in(result.sentences))
+    assert explanations_html(["It is what it is."]) == ""
+
+
+def test_what_the_model_is_called_cannot_break_the_page():
+    assert "<b>loss</b>" in reading_html(["The loss of <Net>."])
+    assert "&lt;Net&gt;" in reading_html(["The loss of <Net>."])
 
 
 def test_the_curve_in_the_end_is_the_whole_curve(live, result):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from lr_magic.notebook.views.explained_terms import reading_html
 from lr_magic.pure.picture.lr_text import lr_text
 from lr_magic.pure.results.range_test_result import PLANNED_EPOCHS
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 def readout_html(result: RangeTestResult) -> str:
     """Say it all, a line each."""
     lines = [_choice_line(result)]
-    lines.append(escape(result.reading))
+    lines.append(reading_html(result.sentences))
     if result.receipt:
         lines.append(f'<span style="opacity:0.65">{escape(result.receipt)}</span>')
     return f'<div style="line-height:1.5;max-width:60em" aria-live="polite">{"<br>".join(lines)}</div>'

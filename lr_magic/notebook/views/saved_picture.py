@@ -35,10 +35,11 @@ STYLE = (
 )
 
 
-def summary_bundle(text: str) -> dict[str, object]:
-    """MIME bundle with the words below the picture, as HTML and as plain text."""
+def summary_bundle(text: str, more_html: str = "") -> dict[str, object]:
+    """MIME bundle with the words below the picture, as HTML (with what belongs below them) and as plain text."""
     lines = "<br>".join(escape(line) for line in text.splitlines())
-    return {"text/html": f'<div class="{SUMMARY_CLASS}" style="max-width:60em">{lines}</div>', "text/plain": text}
+    html = f'<div class="{SUMMARY_CLASS}" style="max-width:60em">{lines}{more_html}</div>'
+    return {"text/html": html, "text/plain": text}
 
 
 def picture_bundle(figure: Figure, text: str) -> dict[str, object]:
@@ -56,16 +57,16 @@ def display_picture(figure: Figure, text: str) -> None:
 class SavedPicture:
     """The picture and the words that were displayed; both can be replaced where they stand."""
 
-    def __init__(self, figure: Figure, text: str) -> None:
+    def __init__(self, figure: Figure, text: str, more_html: str = "") -> None:
         bundle = picture_bundle(figure, text)
         self._picture_id = display(bundle, raw=True, metadata=_alternative(text), display_id=True).display_id
-        self._summary_id = display(summary_bundle(text), raw=True, display_id=True).display_id
+        self._summary_id = display(summary_bundle(text, more_html), raw=True, display_id=True).display_id
 
-    def update(self, figure: Figure, text: str) -> None:
+    def update(self, figure: Figure, text: str, more_html: str = "") -> None:
         """Replace both."""
         bundle = picture_bundle(figure, text)
         update_display(bundle, raw=True, metadata=_alternative(text), display_id=self._picture_id)
-        update_display(summary_bundle(text), raw=True, display_id=self._summary_id)
+        update_display(summary_bundle(text, more_html), raw=True, display_id=self._summary_id)
 
 
 def _alternative(text: str) -> dict[str, dict[str, str]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from IPython.display import HTML, display
 
+from lr_magic.notebook.views.explained_terms import explanations_html
 from lr_magic.notebook.views.saved_picture import REPORT_CLASS, STYLE, SavedPicture
 from lr_magic.notebook.views.summary import findings_text, fit_summary, range_test_summary
 from lr_magic.notebook.views.terminal_view import TerminalView
@@ -69,12 +70,12 @@ class NotebookRangeTest:
 
         def update() -> None:
             if self._picture is not None:
-                self._picture.update(result.plot(), range_test_summary(result))
+                self._picture.update(result.plot(), *_words(result))
 
         self.live.finish(result)
         self.live.panel.on_choice = update
         if self._picture is None:
-            self._picture = SavedPicture(result.plot(), range_test_summary(result))
+            self._picture = SavedPicture(result.plot(), *_words(result))
         else:
             update()
 
@@ -93,7 +94,7 @@ class NotebookFit:
     def finish(self, history: FitHistory) -> None:
         """Show the end, and a picture that stays in the saved notebook."""
         self._live.finish(history)
-        SavedPicture(history.plot(), fit_summary(history))
+        SavedPicture(history.plot(), *_words(history))
 
 
 class TerminalRangeTest:
@@ -151,11 +152,18 @@ class QuietScreen:
     def finish(self, outcome: RangeTestResult | FitHistory) -> None:
         """Show the end."""
         display(report(self._findings))
-        summary = fit_summary(outcome) if isinstance(outcome, FitHistory) else range_test_summary(outcome)
+        summary, more_html = _words(outcome)
         if self._has_pictures:
-            SavedPicture(outcome.plot(), summary)
+            SavedPicture(outcome.plot(), summary, more_html)
         else:
             print(summary)  # noqa: T201 - the terminal is the view
+
+
+def _words(outcome: RangeTestResult | FitHistory) -> tuple[str, str]:
+    """What a finished run says as text, and what belongs below that as HTML."""
+    if isinstance(outcome, FitHistory):
+        return fit_summary(outcome), ""
+    return range_test_summary(outcome), explanations_html(outcome.sentences)
 
 
 def report(findings: Sequence[Finding]) -> HTML:

@@ -21,6 +21,7 @@ EXPLANATIONS = {
     "noise": "How much the loss differs from batch to batch at the same rate. More batches per rate average it.",
     "bump": "The loss rises and falls again: the model is thrown out of one valley and finds another.",
     "peak rate": "The highest rate of a one-cycle training, which warms up to it and anneals far below it.",
+    "curvature": "How sharply the loss bends: where it bends more, a step of the same length overshoots sooner.",
     "blows up": "The loss rises without end: each step makes the next one worse.",
 }
 

@@ -129,14 +129,19 @@ class RangeTestResult:
         return read_curve(self.lrs, self.losses, stop_reason=self.stop_reason, suggestion=suggestion)
 
     @property
-    def reading(self) -> str:
-        """What the curve says, in sentences."""
+    def sentences(self) -> tuple[str, ...]:
+        """What the curve says, sentence by sentence."""
         sentences = self._reading.sentences
         if self.first_stage_lr is not None and self.proposed_range is not None:
             sentences = (*sentences, range_sentence(self.first_stage_lr, self.proposed_range))
         if self.sharpness is not None:
             sentences = (*sentences, self.sharpness.sentence)
-        return " ".join(sentences)
+        return sentences
+
+    @property
+    def reading(self) -> str:
+        """What the curve says, in sentences."""
+        return " ".join(self.sentences)
 
     @property
     def lr(self) -> float | None:
