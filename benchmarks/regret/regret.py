@@ -41,10 +41,12 @@ class Truth:
 
     def regret(self, lr: float | None) -> float:
         """Return (loss at the rate - best) / (untrained - best), between 0 and 1; no rate costs all of it."""
-        if lr is None:
-            return 1.0
+        return 1.0 if lr is None else self.regret_of_loss(self.loss_at(lr))
+
+    def regret_of_loss(self, loss: float) -> float:
+        """Return the same for a final validation loss, however it came about; infinity and NaN cost all."""
         best = float(self.means[self.best])
-        lost = self.loss_at(lr) - best
+        lost = (loss if np.isfinite(loss) else np.inf) - best
         gain = self.untrained - best
         # Where no training improves on the start, every loss above the best is all that can be lost.
         return float(np.clip(lost / gain, 0.0, 1.0)) if gain > 0 else float(lost > 0)
