@@ -68,6 +68,8 @@ class TrainingSetup:
         A person's own step, called with the batch and an `Update` in place of `compute_loss`.
     owns_step
         `train_batch` decides when to step: a batch without a step is accumulation.
+    steps_per_pass
+        Optimizer steps of a pass over the loader, where `owns_step` and it is known; None where only the steps tell.
     touched
         Further objects that a step may change: a teacher, lists that it appends to. A restore puts them back.
 
@@ -89,6 +91,7 @@ class TrainingSetup:
     scaler: torch.amp.GradScaler | None = None
     train_batch: Callable[[Any, Update], BatchOutcome | None] | None = None
     owns_step: bool = False
+    steps_per_pass: int | None = None
     touched: tuple[Any, ...] = ()
 
     def __post_init__(self) -> None:

@@ -18,6 +18,7 @@ from lr_magic.notebook.body.loop import clause_loop, validation_loop
 from lr_magic.notebook.body.names import bound_names
 from lr_magic.notebook.body.objects import find_objects, unwrapped_optimizer
 from lr_magic.notebook.body.parsing import compile_step, parse_body
+from lr_magic.notebook.body.planned_steps import steps_of_pass
 from lr_magic.notebook.body.scalars import metric_names
 from lr_magic.notebook.body.stepping import goes_backward, steps_conditionally
 from lr_magic.notebook.body.training_body import TrainingBody
@@ -141,6 +142,7 @@ def _setup(
     if request.amp == "fp16" and any(isinstance(value, torch.amp.GradScaler) for value in read.objects.touched):
         raise SettingError("--amp fp16 scales the loss, and the body has a GradScaler of its own. Leave --amp out.")
     training, forward = _bodies(read, optimizer, namespace, request, is_quiet=is_quiet)
+    owns_step = steps_conditionally(read.statements, namespace)
     return TrainingSetup(
         model=model,
         optimizer=optimizer,
@@ -152,7 +154,8 @@ def _setup(
         clip_norm=request.clip_norm,
         amp=request.amp,
         train_batch=training,
-        owns_step=steps_conditionally(read.statements, namespace),
+        owns_step=owns_step,
+        steps_per_pass=steps_of_pass(read.clause, read.statements, namespace) if owns_step else None,
         touched=read.objects.touched,
     )
 

@@ -11,12 +11,12 @@ from torch.utils.data import DataLoader
 
 from lr_magic.notebook.body.collected import put_back as collected_put_back
 from lr_magic.notebook.body.objects import changeable_names, unwrapped_optimizer
+from lr_magic.notebook.body.planned_steps import planned_steps
 from lr_magic.notebook.body.quiet import Quiet
 from lr_magic.notebook.discovery.candidates import collect
 from lr_magic.notebook.shadow.cell_code import run_cell
 from lr_magic.notebook.shadow.files import files_kept_back
 from lr_magic.notebook.shadow.names import names_put_back
-from lr_magic.notebook.shadow.planned_steps import planned_steps
 from lr_magic.notebook.shadow.process_settings import process_settings_put_back
 from lr_magic.pure.errors import DiscoveryError
 from lr_magic.training.intercepting.interception_one_cycle import intercepted_one_cycle

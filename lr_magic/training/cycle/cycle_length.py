@@ -31,6 +31,8 @@ def planned_steps(setup: TrainingSetup, *, epochs: int | None = None, steps: int
         raise SettingError(
             "The training loader does not say how long it is: give steps, the number of optimizer steps."
         )
+    if setup.steps_per_pass is not None:
+        return (epochs or 0) * setup.steps_per_pass
     if setup.owns_step:
         raise SettingError("Only the step itself knows when it steps: give steps, the number of optimizer steps.")
     if num_batches == 0:

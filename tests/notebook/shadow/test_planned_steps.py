@@ -4,7 +4,7 @@ import ast
 
 import pytest
 
-from lr_magic.notebook.shadow.planned_steps import planned_steps
+from lr_magic.notebook.body.planned_steps import planned_steps
 
 from .conftest import run
 
@@ -98,3 +98,36 @@ def test_a_trainer_of_ones_own(notebook):
         "trainer = Trainer(2)",
     )
     assert steps_of("trainer.fit(train_loader)", notebook) == 12
+
+
+TRAINER = """
+class Trainer:
+    def __init__(self): self.model = model
+    def fit(self, epochs):
+        for epoch in range(epochs):
+            self.train_epoch()
+    def train_epoch(self):
+        for x, y in train_loader:
+            criterion(self.model(x), y).backward()
+            optimizer.step()
+trainer = Trainer()
+"""
+
+
+def test_methods_that_call_methods(notebook):
+    run(notebook, TRAINER)
+    assert steps_of("trainer.fit(2)", notebook) == 12
+
+
+@pytest.mark.parametrize(
+    ("test", "steps"),
+    [
+        ("(i + 1) % 4 == 0", 5),
+        ("(i + 1) % 4 == 0 or i + 1 == len(train_loader)", 10),
+        ("i % 4 == 3 or i == 5", 10),
+        ("i > 2", 15),
+    ],
+)
+def test_tests_on_the_number_of_the_batch_are_counted(notebook, test, steps):
+    loop = LOOP.replace("x, y in train_loader", "i, (x, y) in enumerate(train_loader)")
+    assert steps_of(loop.replace("optimizer.step()", f"if {test}: optimizer.step()"), notebook) == steps

@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from torch.optim.lr_scheduler import LRScheduler
 
+from lr_magic.notebook.body.known_values import UNKNOWN, known_length, known_value, known_values
+from lr_magic.notebook.body.loop import is_progress_bar
 from lr_magic.notebook.body.stepping import OPTIMIZER_STEPS, is_optimizer_step_of
-from lr_magic.notebook.shadow.known_values import UNKNOWN, known_length, known_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from lr_magic.notebook.body.clause import ForClause
 
 # Functions that call functions: deeper than this nobody writes a training loop.
 _DEEPEST = 6
@@ -34,6 +37,15 @@ def planned_steps(statements: Sequence[ast.stmt], namespace: Mapping[str, Any]) 
     return int(count) or None
 
 
+def steps_of_pass(clause: ForClause, body: Sequence[ast.stmt], namespace: Mapping[str, Any]) -> int | None:
+    """Count the optimizer steps of one pass of a `for` form; None where a test around a step is not known before."""
+    loop = ast.For(target=clause.target, iter=clause.iterable, body=list(body), orelse=[])
+    try:
+        return int(_StrictCounter(namespace).count([loop])) or None
+    except _UnknownError:
+        return None
+
+
 class _UnknownError(Exception):
     """The loops do not say."""
 
@@ -44,6 +56,8 @@ class _Counter:
     def __init__(self, names: Mapping[str, Any], depth: int = 0) -> None:
         self._names = dict(names)
         self._depth = depth
+        # Numbers that the loops around count, each with all of its values.
+        self._counted: dict[str, range] = {}
 
     def count(self, statements: Sequence[ast.stmt]) -> Fraction:
         return sum((self._of(statement) for statement in statements), Fraction(0))
@@ -77,10 +91,13 @@ class _Counter:
         for node in ast.walk(loop.target):
             if isinstance(node, ast.Name):
                 self._names[node.id] = UNKNOWN
+        length = known_length(loop.iter, self._names)
+        number = _number_of(loop, self._names)
+        if length is not None and number is not None:
+            self._counted[number[0]] = range(number[1], number[1] + length)
         per_pass = self.count(loop.body)
         if not per_pass:
             return per_pass
-        length = known_length(loop.iter, self._names)
         if length is None:
             raise _UnknownError
         return Fraction(int(length * per_pass))
@@ -89,6 +106,20 @@ class _Counter:
         known = known_value(test.test, self._names)
         if known is not UNKNOWN:
             return self.count(test.body if known else test.orelse)
+        share = self._share(test.test)
+        if share is not None:
+            return share * self.count(test.body) + (1 - share) * self.count(test.orelse)
+        return self._of_unknown_test(test)
+
+    def _share(self, test: ast.expr) -> Fraction | None:
+        """In which part of a pass a test holds, where it is about the number of the batch."""
+        for name, values in self._counted.items():
+            held = known_values(test, self._names, name, values)
+            if held is not None:
+                return Fraction(sum(map(bool, held)), len(values))
+        return None
+
+    def _of_unknown_test(self, test: ast.If) -> Fraction:
         every = self._every(test.test)
         if every is not None:
             return self.count(test.body) / every
@@ -120,11 +151,12 @@ class _Counter:
         return Fraction(0) if definition is None else self._of_function(definition, function, call)
 
     def _of_function(self, definition: ast.FunctionDef, function: Any, call: ast.Call) -> Fraction:
-        if self._depth == _DEEPEST or not _mentions_step(definition, self._names):
+        owner = getattr(function, "__self__", None)
+        if self._depth == _DEEPEST or not _mentions_step(definition, self._names, owner):
             return Fraction(0)
         inner = dict(getattr(function, "__globals__", self._names))
         inner.update(self._arguments(definition, function, call))
-        return _Counter(inner, self._depth + 1).count(definition.body)
+        return type(self)(inner, self._depth + 1).count(definition.body)
 
     def _arguments(self, definition: ast.FunctionDef, function: Any, call: ast.Call) -> dict[str, Any]:
         parameters = [*definition.args.posonlyargs, *definition.args.args, *definition.args.kwonlyargs]
@@ -156,6 +188,29 @@ class _Counter:
         return _A_SCHEDULER if is_scheduler else known_value(value, self._names)
 
 
+class _StrictCounter(_Counter):
+    """Takes no step for sure that stands under a test which is not known."""
+
+    def _of_unknown_test(self, test: ast.If) -> Fraction:
+        return self._unless_zero(test.orelse) + self._unless_zero(test.body)
+
+
+def _number_of(loop: ast.For, names: Mapping[str, Any]) -> tuple[str, int] | None:
+    """Name and first value of what ``enumerate`` or ``range(n)`` counts."""
+    iterable = loop.iter
+    while isinstance(iterable, ast.Call) and iterable.args and is_progress_bar(known_value(iterable.func, names)):
+        iterable = iterable.args[0]
+    function = known_value(iterable.func, names) if isinstance(iterable, ast.Call) else None
+    if function is range and isinstance(loop.target, ast.Name) and len(iterable.args) == 1:  # type: ignore[attr-defined]
+        return loop.target.id, 0
+    if function is not enumerate or not isinstance(loop.target, ast.Tuple):
+        return None
+    first = loop.target.elts[0]
+    starts = [*iterable.args[1:], *(k.value for k in iterable.keywords)]  # type: ignore[attr-defined]
+    start = known_value(starts[0], names) if starts else 0
+    return (first.id, start) if isinstance(first, ast.Name) and isinstance(start, int) else None
+
+
 _A_SCHEDULER: Any = object.__new__(LRScheduler)
 
 
@@ -171,7 +226,7 @@ def _definition_of(function: Any) -> ast.FunctionDef | None:
     return definition if isinstance(definition, ast.FunctionDef) else None
 
 
-def _mentions_step(definition: ast.FunctionDef, names: Mapping[str, Any]) -> bool:
+def _mentions_step(definition: ast.FunctionDef, names: Mapping[str, Any], owner: object) -> bool:
     """Whether a function steps, or calls what might: most helpers of a loop do neither."""
     for node in ast.walk(definition):
         if isinstance(node, ast.Attribute) and node.attr in OPTIMIZER_STEPS:
@@ -180,4 +235,13 @@ def _mentions_step(definition: ast.FunctionDef, names: Mapping[str, Any]) -> boo
             called = names.get(node.func.id)
             if isinstance(called, (FunctionType, ast.FunctionDef)):
                 return True
+        if _is_own_method(node, owner):
+            return True
     return False
+
+
+def _is_own_method(node: ast.AST, owner: object) -> bool:
+    """Tell ``self.train_epoch()`` from ``self.model(x)``: looked up on the class, where nothing is computed."""
+    if owner is None or not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return False
+    return isinstance(getattr(type(owner), node.func.attr, None), FunctionType)

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 from lr_magic.notebook.body.loop import is_progress_bar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 UNKNOWN: Any = type("Unknown", (), {"__repr__": lambda _: "UNKNOWN"})()
 
@@ -33,6 +33,22 @@ def known_value(node: ast.expr, names: Mapping[str, Any]) -> Any:
     except Exception:  # noqa: BLE001 - whatever it is, it is not known
         return UNKNOWN
     return value
+
+
+def known_values(node: ast.expr, names: Mapping[str, Any], name: str, values: Sequence[int]) -> list[Any] | None:
+    """Values of an expression for each value of one of its names; None where something else in it is not known."""
+    with_first = {**names, name: values[0]} if values else {}
+    mentions = any(isinstance(part, ast.Name) and part.id == name for part in ast.walk(node))
+    if not mentions or known_value(node, with_first) is UNKNOWN:
+        return None
+    code = compile(ast.Expression(node), "<cell>", "eval")
+    scope, found = dict(names), []
+    try:
+        for scope[name] in values:
+            found.append(eval(code, scope))  # noqa: S307 - checked above
+    except Exception:  # noqa: BLE001 - whatever it is, it is not known
+        return None
+    return found
 
 
 def known_length(node: ast.expr, names: Mapping[str, Any]) -> int | None:
