@@ -20,12 +20,10 @@ def load(shell: InteractiveShell) -> None:
     """Register the magics with a shell; loading twice is loading once."""
     unload(shell)
     magics = LrMagics(shell)
-    shell.register_magics(magics)
-    layer_magics = LayerMagics(shell, magics.undo)
-    shell.register_magics(layer_magics)
-    shell.register_magics(CompareMagics(shell, magics.shown))
-    for key, complete in _completers(magics):
-        shell.set_hook("complete_command", complete, str_key=key)
+    for each in (magics, LayerMagics(shell, magics.undo), CompareMagics(shell, magics.shown)):
+        shell.register_magics(each)
+        for key, complete in _completers(each):
+            shell.set_hook("complete_command", complete, str_key=key)
     if is_kernel(shell):
         magics.shown.install()
 
@@ -39,8 +37,6 @@ def unload(shell: InteractiveShell) -> None:
         return
     magics.shown.remove()
     magics.between_cells.close()
-    for key, _ in _completers(magics):
-        shell.strdispatchers["complete_command"].strs.pop(key, None)
     _take_away(shell, magics)
 
 
@@ -49,13 +45,15 @@ def _take_away(shell: InteractiveShell, magics: Any) -> None:
         return
     if magics in shell.configurables:
         shell.configurables.remove(magics)
+    for key, _ in _completers(magics):
+        shell.strdispatchers["complete_command"].strs.pop(key, None)
     for kind, names in magics.magics.items():
         for name in names:
             shell.magics_manager.magics[kind].pop(name, None)
 
 
-def _completers(magics: LrMagics) -> Iterator[tuple[str, Callable[[InteractiveShell, Any], list[str]]]]:
-    for name in magics.magics["line"]:
-        yield f"%{name}", completer_for(getattr(magics, name).parser)
-    for name in magics.magics["cell"]:
-        yield f"%%{name}", completer_for(getattr(magics, name).parser)
+def _completers(magics: Any) -> Iterator[tuple[str, Callable[[InteractiveShell, Any], list[str]]]]:
+    words = magics.layer_names if isinstance(magics, LayerMagics) else None
+    for kind, sign in (("line", "%"), ("cell", "%%")):
+        for name in magics.magics[kind]:
+            yield f"{sign}{name}", completer_for(getattr(magics, name).parser, words)

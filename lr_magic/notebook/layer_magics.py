@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import display
 
+from lr_magic.notebook.completion import layer_names
 from lr_magic.notebook.discovery.candidates import collect
 from lr_magic.notebook.discovery.cell_history import CellHistory
 from lr_magic.notebook.discovery.request import DiscoveryRequest
@@ -17,11 +19,10 @@ from lr_magic.notebook.fit_undo import UndoSlot
 from lr_magic.notebook.magics import one_line_errors
 from lr_magic.notebook.settings.values import evaluate
 from lr_magic.notebook.views.layer_table_view import layer_table
+from lr_magic.pure.errors import LrMagicError
 from lr_magic.training.layers.freezing import FreezeOutcome, freeze, unfreeze
 
 if TYPE_CHECKING:
-    from argparse import Namespace
-
     from IPython.core.interactiveshell import InteractiveShell
 
 
@@ -73,15 +74,31 @@ class LayerMagics(Magics):
             outcome = unfreeze(model, optimizer, names=options.layers, groups=self._groups(options))
         _show(outcome)
 
+    @magic_arguments()
     @line_magic
     def fit_undo(self, line: str) -> None:
-        """Undo the last %fit_one_cycle: weights, buffers and the optimizer's state are as before it."""
-        del line
+        """Undo the last %fit_one_cycle: weights, buffers and the optimizer's state are as before it.
+
+        A training that was interrupted and went on with --resume is undone as one.
+        """
         with one_line_errors():
+            parse_argstring(self.fit_undo, line)
             print(self._undo.undo())  # noqa: T201 - one line, in a notebook as in a terminal
             history = self.shell.user_ns.get("fit_history")
             if history is not None and hasattr(history, "resume_point"):
                 history.resume_point = None
+
+    def layer_names(self, line: str, typed: str) -> list[str]:
+        """Names that may follow `%freeze` and `%unfreeze`: layers of the model that they would find."""
+        words = line.split()
+        if words[0] == "%fit_undo":
+            return []
+        given = words[words.index("--model") + 1] if "--model" in words[:-1] else None
+        try:
+            model, _ = self._wiring(Namespace(model=given, optimizer=None), "freeze")
+        except LrMagicError:
+            return []
+        return layer_names(model, typed)
 
     def _wiring(self, options: Namespace, magic: str) -> tuple[Any, Any]:
         """Model and optimizer, as `%lr_find` finds them."""

@@ -314,3 +314,38 @@ def test_a_number_of_the_notebook_is_not_meant_by_a_metrics_name(classifier):
     shell = classifier("classes")
     shell.push({"accuracy": -1.0})
     assert run(shell, "%fit_one_cycle 1 --max-lr 0.1 --no-live --metric accuracy").epochs[0].metrics["accuracy"] > 0
+
+
+def completed(shell, text):
+    """What Tab offers at the end of a text."""
+    return {completion.text for completion in shell.Completer.completions(text, len(text))}
+
+
+def test_tab_completes_layers_options_and_names(notebook):
+    notebook.user_ns["stages"] = nn.ModuleDict({"stem": nn.Linear(4, 4), "head": nn.Linear(4, 2)})
+    assert {"0", "1", "3", "5"} <= completed(notebook, "%freeze ")
+    assert "5" in completed(notebook, "%unfreeze 5")
+    assert "stem" in completed(notebook, "%freeze 3 --model stages st")
+    assert "--train-bn" in completed(notebook, "%freeze --tr")
+    assert "optimizer" in completed(notebook, "%freeze --optimizer op")
+    assert "model" not in completed(notebook, "%fit_undo mo")
+    assert "--epochs" in completed(notebook, "%lr_compare --ep")
+    assert "model" in completed(notebook, "%lr_compare --model mo")
+    del notebook.user_ns["model"], notebook.user_ns["stages"]
+    assert "3" not in completed(notebook, "%freeze 3")
+
+
+def test_tab_goes_one_level_deeper_at_a_time(empty_shell):
+    body = nn.Sequential(*(nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4)) for _ in range(3)))
+    empty_shell.user_ns["net"] = nn.ModuleDict({"body": body, "head": nn.Linear(4, 2)})
+    assert {"body", "body.0", "body.2", "head"} <= completed(empty_shell, "%freeze ")
+    assert "body.0.0" not in completed(empty_shell, "%freeze body.0")
+    assert {"body.0.0", "body.0.2"} <= completed(empty_shell, "%freeze body.0.")
+
+
+@pytest.mark.parametrize("magic", ["freeze", "unfreeze", "fit_undo", "lr_compare", "lr_find", "fit_one_cycle"])
+def test_every_magic_has_its_help(empty_shell, magic):
+    text = empty_shell.magics_manager.magics["line"][magic].__doc__
+    parser = getattr(empty_shell.magics_manager.magics["line"][magic].__self__, magic).parser
+    assert f"%{magic}" in text
+    assert all(option in text for action in parser._actions for option in action.option_strings)
