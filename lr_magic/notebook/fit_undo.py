@@ -8,6 +8,7 @@ from lr_magic.pure.errors import SettingError
 from lr_magic.training.resuming.training_state import TrainingState, fits_in_memory
 
 if TYPE_CHECKING:
+    from lr_magic.pure.results.fit_history import FitHistory
     from lr_magic.training.setup import TrainingSetup
 
 
@@ -17,14 +18,24 @@ class UndoSlot:
     def __init__(self) -> None:
         self._state: TrainingState | None = None
         self._reason = "No training has been run yet."
+        self._history: FitHistory | None = None
 
-    def keep(self, setup: TrainingSetup) -> None:
-        """Keep the state of a setup, in place of an older one; too large a one is not kept."""
+    def keep(self, setup: TrainingSetup, resume: FitHistory | str | None = None) -> None:
+        """Keep the state of a setup, in place of an older one; too large a one is not kept.
+
+        A training that goes on has begun where it began: what was kept then stays.
+        """
+        if self._state is not None and resume is not None and resume is self._history:
+            return
         self._state = None
         if fits_in_memory(setup):
             self._state = TrainingState(setup)
         else:
             self._reason = "The model was too large to be kept in memory beside the training."
+
+    def belongs_to(self, history: FitHistory) -> None:
+        """The training that was kept for has ended, or was interrupted, with this history."""
+        self._history = history
 
     def undo(self) -> str:
         """Put back what was kept; says what was done.
@@ -38,5 +49,5 @@ class UndoSlot:
             raise SettingError(f"There is nothing to undo. {self._reason}")
         num_tensors = self._state.num_tensors
         self._state.put_back()
-        self._state, self._reason = None, "The last training has been undone already."
+        self._state, self._history, self._reason = None, None, "The last training has been undone already."
         return f"undone: {num_tensors} tensors and the optimizer's state are as before the last training"

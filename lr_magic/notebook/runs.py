@@ -88,17 +88,27 @@ def run_one_cycle(
     def finish(history: FitHistory) -> None:
         history.setup = findings
         shell.user_ns["fit_history"] = history
+        if undo is not None:
+            undo.belongs_to(history)
         screen.finish(history)
+
+    def keep_state() -> None:
+        if undo is not None and training.setup is not None:
+            undo.keep(training.setup, resume)
 
     with run_control(shell) as control:
         screen = fit_screen(shell, training, settings, findings, control, is_live=is_live)
-        if undo is not None and training.setup is not None:
-            undo.keep(training.setup)
         if resume is not None:
             replay(screen, history_before(resume))
         with partial_result_to(finish):
             history = training.one_cycle(
-                settings, screen.on_step, screen.on_epoch, control, on_event=screen.on_event, resume=resume
+                settings,
+                screen.on_step,
+                screen.on_epoch,
+                control,
+                on_start=keep_state,
+                on_event=screen.on_event,
+                resume=resume,
             )
     finish(history)
     return history

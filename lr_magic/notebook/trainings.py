@@ -71,6 +71,7 @@ class Training(Protocol):
         on_epoch: Callable[[EpochRecord], None],
         control: RunControl,
         *,
+        on_start: Callable[[], None] | None = None,
         on_event: Callable[[FitEvent], None] | None = None,
         resume: FitHistory | str | None = None,
     ) -> FitHistory:
@@ -133,6 +134,7 @@ class FoundTraining:
         on_epoch: Callable[[EpochRecord], None],
         control: RunControl,
         *,
+        on_start: Callable[[], None] | None = None,
         on_event: Callable[[FitEvent], None] | None = None,
         resume: FitHistory | str | None = None,
     ) -> FitHistory:
@@ -142,6 +144,7 @@ class FoundTraining:
             self.found.setup,
             **(cycle if resume is None else {"resume": resume}),
             **settings.session.loop_arguments(),
+            on_start=on_start,
             on_event=on_event,
             on_step=on_step,
             on_epoch=on_epoch,
@@ -200,11 +203,12 @@ class CellTraining:
         on_epoch: Callable[[EpochRecord], None],
         control: RunControl,
         *,
+        on_start: Callable[[], None] | None = None,
         on_event: Callable[[FitEvent], None] | None = None,
         resume: FitHistory | str | None = None,
     ) -> FitHistory:
         """Train it; the cell knows its own epochs."""
-        del on_epoch, on_event
+        del on_start, on_epoch, on_event
         if resume is not None or settings.session != SessionSettings():
             raise SettingError(
                 "A whole training cell runs its own loop: --resume, --checkpoint, --restore-best, --roll-back and "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -27,7 +28,7 @@ class Update:
         self._optimizer_step = OptimizerStep(setup.optimizer)
         self._accumulate = setup.accumulate
         self._gate = gate if gate is not None else InterruptGate()
-        self._scaler = setup.scaler if setup.scaler is not None else _own_scaler(setup)
+        self._scaler = with_scaler(setup).scaler
         self._is_plain = self._scaler is None and setup.clip_norm is None
         self._has_plain_zero_grad = type(setup.optimizer).zero_grad is Optimizer.zero_grad
         self._is_last_batch = True
@@ -115,8 +116,11 @@ class Update:
             scaler.update()
 
 
-def _own_scaler(setup: TrainingSetup) -> torch.amp.GradScaler | None:
-    return torch.amp.GradScaler(setup.target_device.type) if setup.amp == "fp16" else None
+def with_scaler(setup: TrainingSetup) -> TrainingSetup:
+    """The setup with a gradient scaler of its own, where it needs one and the person gave none."""
+    if setup.amp != "fp16" or setup.scaler is not None:
+        return setup
+    return replace(setup, scaler=torch.amp.GradScaler(setup.target_device.type))
 
 
 def _refuse_bad_loss(loss: object) -> None:

@@ -169,6 +169,26 @@ def test_an_interrupted_training_goes_on_in_the_same_kernel(notebook):
     assert "ran to its end" in refusal(notebook, "%fit_one_cycle --resume")
 
 
+def test_a_training_that_went_on_is_undone_as_one(notebook):
+    run(notebook, "%fit_one_cycle 1 --max-lr 1e-2 --no-live")
+    before = weights(notebook)
+    interrupted(notebook, "%fit_one_cycle 4 --max-lr 1e-2 --no-live", 30)
+    interrupted(notebook, "%fit_one_cycle --resume --no-live", 15)
+    run(notebook, "%fit_one_cycle --resume --no-live")
+    assert not same(weights(notebook), before)
+    run(notebook, "%fit_undo")
+    assert same(weights(notebook), before)
+
+
+def test_a_refused_training_leaves_the_undo_alone(notebook):
+    before = weights(notebook)
+    run(notebook, "%fit_one_cycle 1 --max-lr 1e-2 --no-live")
+    refusal(notebook, "%fit_one_cycle 1 --max-lr 1e-2 --checkpoint nowhere/fit.pt")
+    refusal(notebook, "%fit_one_cycle 1 --max-lr 1e-2 --weight-decay -1")
+    run(notebook, "%fit_undo")
+    assert same(weights(notebook), before)
+
+
 def test_a_training_goes_on_in_a_fresh_kernel(notebook, tmp_path):
     path = tmp_path / "fit.pt"
     partial = interrupted(notebook, f"%fit_one_cycle 4 --max-lr 1e-2 --no-live --checkpoint {path}", 30)

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import random
 import signal
 import subprocess
 import sys
 from functools import cache
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, DistributedSampler, Sampler
 
 from lr_magic.pure.control import RunControl
 from lr_magic.pure.errors import SettingError
@@ -200,6 +202,130 @@ def report(record):
 
 fit_one_cycle(fresh_setup(), epochs=3, max_lr=1e-2, checkpoint={path!r}, on_epoch=report)
 """
+
+
+class ShuffledBy(Sampler):
+    """A sampler with a generator of its own, under a name of its own."""
+
+    def __init__(self, rng, permuted):
+        self.rng, self.permuted = rng, permuted
+
+    def __len__(self):
+        return 96
+
+    def __iter__(self):
+        return iter(self.permuted(self.rng))
+
+
+class ShuffledByEpoch(Sampler):
+    """The order follows from a counter, as with torch's DistributedSampler; this one counts by itself."""
+
+    def __init__(self):
+        self.epoch = 0
+
+    def __len__(self):
+        return 96
+
+    def __iter__(self):
+        self.epoch += 1
+        return iter(torch.randperm(96, generator=torch.Generator().manual_seed(self.epoch)).tolist())
+
+
+class ShuffledInPlace(Sampler):
+    """Each order is made from the one before."""
+
+    def __init__(self):
+        self.order = list(range(96))
+
+    def __len__(self):
+        return 96
+
+    def __iter__(self):
+        random.shuffle(self.order)
+        return iter(list(self.order))
+
+
+class OwnLoader:
+    """No DataLoader, and the order is drawn as it goes on."""
+
+    def __init__(self):
+        self.dataset, self.rng = small_data(), np.random.default_rng(2)
+
+    def __len__(self):
+        return 6
+
+    def __iter__(self):
+        for _ in range(6):
+            index = self.rng.choice(96, 16)
+            yield self.dataset.tensors[0][index], self.dataset.tensors[1][index]
+
+
+def by_sampler(sampler):
+    return DataLoader(small_data(), 16, sampler=sampler)
+
+
+ORDERS = {
+    "torch": lambda: by_sampler(
+        ShuffledBy(torch.Generator().manual_seed(1), lambda g: torch.randperm(96, generator=g).tolist())
+    ),
+    "numpy": lambda: by_sampler(ShuffledBy(np.random.default_rng(1), lambda g: g.permutation(96).tolist())),
+    "numpy legacy": lambda: by_sampler(ShuffledBy(np.random.RandomState(1), lambda g: g.permutation(96).tolist())),
+    "python": lambda: by_sampler(ShuffledBy(random.Random(1), lambda g: g.sample(range(96), 96))),
+    "epoch": lambda: by_sampler(ShuffledByEpoch()),
+    "in place": lambda: by_sampler(ShuffledInPlace()),
+    "own loader": OwnLoader,
+    "distributed": lambda: by_sampler(DistributedSampler(small_data(), num_replicas=1, rank=0)),
+}
+
+
+@pytest.mark.parametrize("number", [1, 6, 10])
+@pytest.mark.parametrize("order", ORDERS)
+def test_samplers_and_loaders_with_a_state_of_their_own_go_on_in_their_order(tmp_path, order, number):
+    def make():
+        torch.manual_seed(5)
+        random.seed(5)
+        return small_setup(loader=ORDERS[order]())
+
+    whole = make()
+    fit_one_cycle(whole, epochs=3, max_lr=1e-2)
+    setup = make()
+    handle = interrupt_in_call(setup.model[4], number)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        fit_one_cycle(setup, epochs=3, max_lr=1e-2, checkpoint=tmp_path / "fit.pt")
+    handle.remove()
+    next(iter(setup.train_loader))  # whatever was done in between
+    fit_one_cycle(setup, resume=caught.value.lr_magic_result)
+    assert trained_state(setup) == trained_state(whole)
+    if order == "in place":  # a file knows generators and the count of epochs, not what else a sampler consists of
+        return
+    other = make()
+    next(iter(other.train_loader))
+    fit_one_cycle(other, resume=tmp_path / "fit.pt")
+    assert trained_state(other) == trained_state(whole)
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_the_scale_of_the_gradients_is_kept(tmp_path, is_own):
+    def make():
+        torch.manual_seed(5)
+        scaler = torch.amp.GradScaler("cpu", init_scale=2.0**20, growth_interval=3) if is_own else None
+        return small_setup(loader=DataLoader(small_data(), 16), amp="fp16", scaler=scaler)
+
+    whole = make()
+    fit_one_cycle(whole, epochs=3, max_lr=1e-2)
+    setup = make()
+    handle = interrupt_in_call(setup.model[4], 8)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        fit_one_cycle(setup, epochs=3, max_lr=1e-2, checkpoint=tmp_path / "fit.pt")
+    handle.remove()
+    point = caught.value.lr_magic_result.resume_point
+    assert point.scaler["_growth_tracker"] > 0
+    fit_one_cycle(setup, resume=caught.value.lr_magic_result)
+    other = make()
+    fit_one_cycle(other, resume=tmp_path / "fit.pt")
+    assert trained_state(setup) == trained_state(other) == trained_state(whole)
+    if is_own:
+        assert setup.scaler.state_dict() == other.scaler.state_dict() == whole.scaler.state_dict()
 
 
 def test_a_killed_process_goes_on_from_its_last_epoch(tmp_path, pytestconfig):

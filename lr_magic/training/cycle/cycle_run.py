@@ -109,6 +109,7 @@ class CycleRun:
         point = ResumePoint(self._course.num_made, len(self._history.epochs), model=weakref.ref(self._setup.model))
         point.samples, point.losses = list(self._tally.samples), list(self._tally.losses)
         point.seconds = self._tally.seconds(self._steering.paused_seconds)
+        point.scaler = None if self._setup.scaler is None else dict(self._setup.scaler.state_dict())
         self._marks.fill(point)
         return point
 

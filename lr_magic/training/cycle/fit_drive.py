@@ -16,6 +16,7 @@ from lr_magic.training.endings import attach_result, detail_of, reason_of
 from lr_magic.training.interrupts import InterruptGate
 from lr_magic.training.param_groups import GroupValues
 from lr_magic.training.resuming.checkpointing import Checkpointing
+from lr_magic.training.update import with_scaler
 from lr_magic.training.validation import TrainingFlags
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class FitCallbacks:
 
 def drive(setup: TrainingSetup, plan: FitPlan, options: FitOptions, callbacks: FitCallbacks) -> FitHistory:
     """Train by a plan; rates, momenta, weight decay, layout and flags are put back on every way out."""
-    history = plan.history
+    history, setup = plan.history, with_scaler(setup)
     values, flags = GroupValues(setup.optimizer), TrainingFlags(setup.model)
     try:
         with InterruptGate() as gate:

@@ -58,9 +58,11 @@ class FitPlan:
     content: Content | None = None
 
     def load(self, setup: TrainingSetup) -> None:
-        """Write the checkpoint, if there is one, into the setup."""
+        """Write the checkpoint, if there is one, and the state of the gradient scaler into the setup."""
         if self.content is not None:
             load_training(setup, self.content)
+        if self.start is not None and self.start.scaler and setup.scaler is not None:
+            setup.scaler.load_state_dict(self.start.scaler)
 
 
 def new_plan(

@@ -40,6 +40,7 @@ def fit_one_cycle(
     checkpoint: str | os.PathLike[str] | None = None,
     checkpoint_seconds: float = 60.0,
     resume: FitHistory | str | os.PathLike[str] | None = None,
+    on_start: Callable[[], None] | None = None,
     on_step: Callable[[StepRecord], None] | None = None,
     on_epoch: Callable[[EpochRecord], None] | None = None,
     on_event: Callable[[FitEvent], None] | None = None,
@@ -74,6 +75,8 @@ def fit_one_cycle(
     resume
         Go on where a training was interrupted or stopped: its history, in the same process, or its checkpoint. Length,
         rates and shape are those of that training, so none may be given.
+    on_start
+        Called when all settings have been checked and nothing has been touched yet.
     on_step
         Called once per optimizer step, in order, possibly some steps late.
     on_epoch, on_event
@@ -100,5 +103,7 @@ def fit_one_cycle(
     require_positive("checkpoint_seconds", checkpoint_seconds)
     if checkpoint is not None:
         refuse_bad_place(checkpoint)
+    if on_start is not None:
+        on_start()
     options = FitOptions(roll_back, restore_best, checkpoint, checkpoint_seconds)
     return drive(setup, plan, options, FitCallbacks(on_step, on_epoch, on_event, control))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from torch.utils.data import DataLoader
+
 from lr_magic.training.restoring.object_state import ObjectWalk
 
 if TYPE_CHECKING:
@@ -70,6 +72,30 @@ def _rest_of(loader: Any, workers: IdleWorkers) -> list[Kept]:
         walk.leave_out(known)
     walk.add(loader)
     return walk.kept
+
+
+class OrderState:
+    """What decides a loader's order of the data: its samplers; of a loader that is none of torch's, all but its data.
+
+    Parameters
+    ----------
+    loader
+        Anything that can be iterated.
+    """
+
+    def __init__(self, loader: Any) -> None:
+        if isinstance(loader, DataLoader):
+            self._kept = list(_samplers_of(loader, lambda _: None))
+        else:
+            walk = ObjectWalk(None, longest_searched=_LONGEST_SEARCHED)
+            walk.leave_out(getattr(loader, "dataset", None))
+            walk.add(loader)
+            self._kept = walk.kept
+
+    def put_back(self) -> None:
+        """Let the next pass have the order that it would have had then."""
+        for kept in self._kept:
+            kept.put_back()
 
 
 class IdleWorkers:

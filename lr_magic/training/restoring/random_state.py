@@ -100,13 +100,17 @@ class GeneratorState(RandomSource):
     __slots__ = ()
 
     def __init__(self, generator: Any) -> None:
-        if isinstance(generator, random.Random):
-            super().__init__(generator.getstate, generator.setstate)
-        elif isinstance(generator, np.random.Generator):
-            bits = generator.bit_generator
-            super().__init__(lambda: bits.state, lambda state: setattr(bits, "state", state))
-        else:
-            super().__init__(generator.get_state, generator.set_state)
+        super().__init__(*access_to(generator))
+
+
+def access_to(generator: Any) -> tuple[Callable[[], Any], Callable[[Any], Any]]:
+    """How the state of a generator object is read, and how it is set."""
+    if isinstance(generator, random.Random):
+        return generator.getstate, generator.setstate
+    if isinstance(generator, np.random.Generator):
+        bits = generator.bit_generator
+        return lambda: bits.state, lambda state: setattr(bits, "state", state)
+    return generator.get_state, generator.set_state
 
 
 def is_random_source(value: object) -> bool:

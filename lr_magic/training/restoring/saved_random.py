@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from lr_magic.training.restoring.random_state import access_to, is_random_source
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -28,7 +30,8 @@ def random_content(loader: object = None) -> Content:
         "numpy": [str(name), words, int(position), int(has_gauss), float(cached)],
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state_all() if _is_cuda_in_use() else [],
-        "loader": {path: generator.get_state() for path, generator in _generators(loader)},
+        "loader": {path: _plain(access_to(generator)[0]()) for path, generator in _generators(loader)},
+        "epochs": {path: holder.epoch for path, holder in _epoch_counters(loader)},
     }
 
 
@@ -41,24 +44,63 @@ def set_random(content: Content, loader: object = None) -> None:
     torch.set_rng_state(content["torch"])
     if content["cuda"] and torch.cuda.device_count() == len(content["cuda"]):
         torch.cuda.set_rng_state_all(content["cuda"])
-    kept = content["loader"]
     for path, generator in _generators(loader):
-        if path in kept:
-            generator.set_state(kept[path])
+        if path in content["loader"]:
+            read, write = access_to(generator)
+            write(_as_it_was(content["loader"][path], read()))
+    for path, holder in _epoch_counters(loader):
+        holder.epoch = content["epochs"].get(path, holder.epoch)
 
 
 def _is_cuda_in_use() -> bool:
     return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
 
 
-def _generators(loader: object) -> Iterator[tuple[str, torch.Generator]]:
-    """Generators of a loader, its samplers and its dataset, with where they hang; each once."""
-    seen: set[int] = set()
+def _parts(loader: object) -> Iterator[tuple[str, Any]]:
+    """A loader, its samplers and its dataset, each with where it hangs."""
     for part in _LOADER_PARTS:
         holder: Any = loader
         for name in part.split(".") if part else ():
             holder = getattr(holder, name, None)
-        generator = getattr(holder, "generator", None)
-        if isinstance(generator, torch.Generator) and id(generator) not in seen:
-            seen.add(id(generator))
-            yield part, generator
+        if holder is not None:
+            yield part, holder
+
+
+def _generators(loader: object) -> Iterator[tuple[str, Any]]:
+    """Generators of a loader's parts, of torch, NumPy or Python, with where they hang; each once."""
+    seen: set[int] = set()
+    for part, holder in _parts(loader):
+        for name, value in getattr(holder, "__dict__", {}).items():
+            if is_random_source(value) and id(value) not in seen:
+                seen.add(id(value))
+                yield f"{part}.{name}", value
+
+
+def _epoch_counters(loader: object) -> Iterator[tuple[str, Any]]:
+    """Parts that count epochs, from which samplers take their order (``DistributedSampler``), with where they hang."""
+    for part, holder in _parts(loader):
+        if type(getattr(holder, "__dict__", {}).get("epoch")) is int:
+            yield part, holder
+
+
+def _plain(state: Any) -> Any:
+    """State of a generator as plain content: arrays become tensors, tuples become lists."""
+    if isinstance(state, np.ndarray):
+        return torch.from_numpy(state.astype(np.int64))
+    if isinstance(state, dict):
+        return {key: _plain(value) for key, value in state.items()}
+    if isinstance(state, (list, tuple)):
+        return [_plain(value) for value in state]
+    return state
+
+
+def _as_it_was(content: Any, now: Any) -> Any:
+    """Plain content in the types that a generator's state has now."""
+    if isinstance(now, np.ndarray):
+        return content.numpy().astype(now.dtype)
+    if isinstance(now, dict):
+        return {key: _as_it_was(content[key], value) for key, value in now.items()}
+    if isinstance(now, (list, tuple)):
+        # The parts of Python's own state are all plain, but for a tuple of 625 numbers.
+        return type(now)(_as_it_was(part, value) for part, value in zip(content, now, strict=True))
+    return content

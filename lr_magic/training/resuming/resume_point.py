@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from lr_magic.training.batches import EndOfBatches
+from lr_magic.training.restoring.loader_state import OrderState
 from lr_magic.training.restoring.saved_random import Content, random_content, set_random
 
 if TYPE_CHECKING:
@@ -41,8 +42,10 @@ class ResumePoint:
         Random state when the pass began, so that it has the same order again.
     random_now
         Random state after the last whole step.
-    model
-        The model that was trained; None from a file.
+    scaler
+        State of the gradient scaler, if there is one.
+    model, order_at_pass
+        The model that was trained, and its loader's samplers when the pass began; None from a file.
     """
 
     num_made: int
@@ -54,7 +57,9 @@ class ResumePoint:
     seconds: float = 0.0
     random_at_pass: Content | None = None
     random_now: Content | None = None
+    scaler: Content | None = None
     model: weakref.ref[nn.Module] | None = None
+    order_at_pass: OrderState | None = None
 
     @property
     def is_alive(self) -> bool:
@@ -68,7 +73,7 @@ class ResumePoint:
     def content(self) -> Content:
         """As plain content for a file."""
         content = {each.name: getattr(self, each.name) for each in fields(self)}
-        del content["model"]
+        del content["model"], content["order_at_pass"]
         return content
 
     @classmethod
@@ -92,6 +97,7 @@ class PassMarks:
         self._loader = loader
         self._source = source
         self._at_pass: Content | None = None
+        self._order_at_pass: OrderState | None = None
         self._after_step: Content | None = None
         self._torch_state: torch.Tensor | None = None
         self._num_batches = 0
@@ -111,10 +117,12 @@ class PassMarks:
             return
         # A one-shot iterator is where it was left; nothing can be drawn from it again.
         is_one_shot = iter(self._loader) is self._loader if hasattr(self._loader, "__next__") else False
+        if point.order_at_pass is not None and not is_one_shot:
+            point.order_at_pass.put_back()
         if point.num_batches and point.random_at_pass is not None:
             set_random(point.random_at_pass, self._loader)
             self._source.skip(0 if is_one_shot else point.num_batches)
-            self._at_pass = point.random_at_pass
+            self._at_pass, self._order_at_pass = point.random_at_pass, point.order_at_pass
         if point.has_pass_ended:
             with suppress(EndOfBatches):  # its samplers draw random numbers there, too
                 self.next_batch()
@@ -124,7 +132,7 @@ class PassMarks:
     def begin_step(self) -> None:
         """Mark the point before a step: of the random numbers only torch's, which a step draws (dropout), is read."""
         if self._num_batches == 0:
-            self._at_pass = random_content(self._loader)
+            self._at_pass, self._order_at_pass = random_content(self._loader), OrderState(self._loader)
         # A microsecond; Python's and NumPy's would be fifty, and are drawn by the loader's own code at most.
         self._torch_state = torch.get_rng_state()
 
@@ -149,8 +157,11 @@ class PassMarks:
         point.num_batches = self._num_batches
         point.has_pass_ended = self.has_pass_ended
         point.random_at_pass = self._at_pass
+        if self._num_batches > 0:
+            point.order_at_pass = self._order_at_pass
         if self._num_batches == 0 and self._torch_state is not None and self._at_pass is not None:
-            point.random_now = self._at_pass  # the pass has begun, but none of its steps is whole
+            # the pass has begun, but none of its steps is whole
+            point.random_now, point.order_at_pass = self._at_pass, self._order_at_pass
         elif self._after_step is not None:
             point.random_now = self._after_step
         else:

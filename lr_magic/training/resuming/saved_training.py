@@ -28,7 +28,6 @@ def training_content(setup: TrainingSetup, history: FitHistory, point: ResumePoi
         "model": dict(setup.model.state_dict()),
         "frozen": [name for name, p in setup.model.named_parameters() if not p.requires_grad],
         "optimizer": {name: _plain(states[p]) for name, p in _named(setup) if p in states},
-        "scaler": None if setup.scaler is None else dict(setup.scaler.state_dict()),
         "history": history.to_json(),
         "point": point.content(),
     }
@@ -42,7 +41,7 @@ def history_of(content: Content) -> FitHistory:
 
 
 def load_training(setup: TrainingSetup, content: Content) -> None:
-    """Write a saved training into the model, the optimizer and the scaler of a setup."""
+    """Write a saved training into the model and the optimizer of a setup."""
     setup.model.load_state_dict(content["model"])
     known = dict(_named(setup))
     group_of = {p: group for group in setup.optimizer.param_groups for p in group["params"]}
@@ -50,8 +49,6 @@ def load_training(setup: TrainingSetup, content: Content) -> None:
         if name in known:
             parameter, group = known[name], group_of[known[name]]
             setup.optimizer.state[parameter] = {key: _placed(key, v, parameter, group) for key, v in state.items()}
-    if setup.scaler is not None and content["scaler"]:
-        setup.scaler.load_state_dict(content["scaler"])
 
 
 def refuse_other_training(setup: TrainingSetup, content: Content) -> None:
