@@ -5,36 +5,32 @@ Run from the repository's root: ``.venv/bin/python -m docs.take_pictures``
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
-
-from tests.browser.conftest import _FLAGS as FLAGS
+from tests.browser.chromium import chromium
+from tests.browser.desk import SETUP
 from tests.browser.lab_server import jupyter_server, write_notebook
 from tests.browser.notebook_page import NotebookPage
 from tests.browser.plot import Plot
-from tests.browser.test_first_light import QUICKSTART, SLOW_DIGITS, code_cells
+from tests.browser.test_first_light import QUICKSTART, code_cells
 
 PICTURES = Path(__file__).parent / "pictures"
-SLOW = [SLOW_DIGITS, "%lr_find"]
+SLOW = [f"{SETUP}\nDigits.delay_s = 0.0005", "%lr_find"]
 
 
 def main() -> None:
     """Write every picture."""
     PICTURES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         root = Path(folder)
         write_notebook(root / "slow.ipynb", SLOW)
         write_notebook(root / "quickstart.ipynb", code_cells(QUICKSTART))
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         with jupyter_server(root, "lab") as address:
             page = browser.new_page(viewport={"width": 1240, "height": 1500})
             during(NotebookPage(page, address, "lab", root / "slow.ipynb"))
             page = browser.new_page(viewport={"width": 1240, "height": 1500})
             quickstart(NotebookPage(page, address, "lab", root / "quickstart.ipynb"))
-        browser.close()
 
 
 def during(notebook: NotebookPage) -> None:

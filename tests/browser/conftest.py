@@ -1,34 +1,26 @@
 from __future__ import annotations
 
-import json
 import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.browser.chromium import chromium
+from tests.browser.desk import Desk
 from tests.browser.lab_server import jupyter_server, write_notebook
 from tests.browser.notebook_page import NotebookPage
+from tests.browser.older_kernel import write_older_kernel
 
-_FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-ROOT = Path(__file__).parents[2]
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FRONT_ENDS = [("lab", "python3"), ("notebook", "python3"), ("lab", "ipykernel6"), ("notebook", "ipykernel6")]
 
 
 @pytest.fixture(scope="session")
 def browser():
-    from playwright.sync_api import sync_playwright
-
-    paths = map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))
-    installed = next((path for path in paths if path), None)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=installed, args=_FLAGS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -41,28 +33,9 @@ def page(browser):
 @pytest.fixture(scope="session")
 def older_kernel(tmp_path_factory) -> str:
     """Name of a kernel like the current one, but with ipykernel 6; its folder with kernels is on JUPYTER_PATH."""
-    packages = ROOT / ".venvs" / "ipykernel6"
-    if not (packages / "ipykernel").exists():
-        subprocess.run(
-            [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", packages, "ipykernel==6.31.0"],
-            check=True,
-        )
     folder = tmp_path_factory.mktemp("jupyter")
-    spec = folder / "kernels" / "ipykernel6"
-    spec.mkdir(parents=True)
-    path = os.pathsep.join([str(packages), str(ROOT), os.environ.get("PYTHONPATH", "")])
-    (spec / "kernel.json").write_text(
-        json.dumps(
-            {
-                "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-                "display_name": "ipykernel 6",
-                "language": "python",
-                "env": {"PYTHONPATH": path},
-            }
-        )
-    )
     os.environ["JUPYTER_PATH"] = str(folder)
-    return "ipykernel6"
+    return write_older_kernel(folder)
 
 
 @pytest.fixture(scope="session")
@@ -89,10 +62,29 @@ def servers(tmp_path_factory, older_kernel):
 def open_notebook(page, servers, request):
     """Write a notebook with some cells, open it in an app with a kernel, and hand out the page."""
 
+    opened = []
+
     def open_it(cells: list[str], app: str = "lab", kernel: str = "python3", name: str = "") -> NotebookPage:
         folder, address = servers(app)
         file = f"{name or request.node.name.replace('[', '-').replace(']', '')}.ipynb"
         write_notebook(folder / file, cells, kernel)
-        return NotebookPage(page, address, app, folder / file)
+        opened.append(NotebookPage(page, address, app, folder / file))
+        return opened[-1]
 
-    return open_it
+    yield open_it
+    for notebook in opened:
+        notebook.shut_down()
+
+
+@pytest.fixture(scope="session", params=FRONT_ENDS, ids="-".join)
+def desk(request, browser, servers):
+    """A notebook that stays open from test to test, in each app on each kernel."""
+    app, kernel = request.param
+    folder, address = servers(app)
+    write_notebook(folder / f"desk-{kernel}.ipynb", ["", ""], kernel)
+    context = browser.new_context(viewport={"width": 1200, "height": 1400})
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    notebook = NotebookPage(context.new_page(), address, app, folder / f"desk-{kernel}.ipynb")
+    yield Desk(notebook)
+    notebook.shut_down()
+    context.close()

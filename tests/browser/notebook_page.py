@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from playwright.sync_api import Locator, Page
@@ -22,13 +23,23 @@ class NotebookPage:
     def __init__(self, page: Page, address: str, app: str, file: Path) -> None:
         self.page = page
         self.file = file
+        self._address = address
         notebook = file.name
         self._panel = _PANEL[app]
         path = f"lab/tree/{notebook}?reset" if app == "lab" else f"notebooks/{notebook}"
         joiner = "&" if "?" in path else "?"
+        self._url = f"{address}/{path}{joiner}token=letmein"
         page.set_default_timeout(TIMEOUT_MS)
-        page.goto(f"{address}/{path}{joiner}token=letmein")
-        page.wait_for_function(
+        self.come_back()
+
+    def leave(self) -> None:
+        """Close the notebook's page; the kernel goes on."""
+        self.page.goto("about:blank")
+
+    def come_back(self) -> None:
+        """Open the notebook, and wait until its kernel is idle."""
+        self.page.goto(self._url)
+        self.page.wait_for_function(
             f"() => window.jupyterapp && {self._panel}?.sessionContext?.session?.kernel?.status === 'idle'"
             f" && {self._panel}.content.widgets.length > 0",
             timeout=TIMEOUT_MS,
@@ -72,6 +83,41 @@ class NotebookPage:
         """Run a cell and give what it printed."""
         self.run(index)
         return self.printed(index)
+
+    def set_source(self, index: int, text: str) -> None:
+        """Write a text into a cell, whose outputs go."""
+        self.page.evaluate(
+            f"""([index, text]) => {{
+                const {{ model }} = {self._panel}.content.widgets[index];
+                model.outputs.clear();
+                model.sharedModel.setSource(text);
+            }}""",
+            [index, text],
+        )
+
+    def deliver_no_clicks(self) -> None:
+        """Make the front end one that does not open subshells, so that widget messages wait for the end of a cell."""
+        self.page.evaluate(f"() => {{ {self._panel}.sessionContext.session.kernel.commsOverSubshells = 'disabled'; }}")
+
+    def interrupt(self) -> None:
+        """Click the toolbar's interrupt button."""
+        self.page.locator("[data-jp-item-name='interrupt']").first.click()
+
+    def freeze(self) -> Callable[[], None]:
+        """Let the page do nothing any more, without costing processor time; gives what lets it go on."""
+        session = self.page.context.new_cdp_session(self.page)
+        session.send("Debugger.enable")
+        session.send("Debugger.pause")
+        return lambda: session.send("Debugger.disable")
+
+    def kernel_state(self) -> str:
+        """What the server says of the kernel ("busy", "idle"): it can be asked while the page is closed or stands."""
+        sessions = self.page.context.request.get(f"{self._address}/api/sessions?token=letmein").json()
+        return next(each["kernel"]["execution_state"] for each in sessions if each["path"] == self.file.name)
+
+    def shut_down(self) -> None:
+        """End the kernel."""
+        self.page.evaluate(f"() => {self._panel}.sessionContext.shutdown()")
 
     def save(self) -> None:
         """Save the notebook and wait until it is saved."""

@@ -6,13 +6,18 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator
+    from playwright.sync_api import Locator, Page
 
 
 # The longest line of the figure is the curve; the others mark levels and choices.
 _NUM_POINTS = """
 (root) => Math.max(0, ...[...root.querySelectorAll('path.line')].map(
     (path) => (path.getAttribute('d') ?? '').split(',').length - 1))
+"""
+
+_NUM_LINES = """
+(root) => [...root.querySelectorAll('path.line')].filter(
+    (path) => path.checkVisibility() && path.getBoundingClientRect().width > 1).length
 """
 
 
@@ -36,6 +41,21 @@ class Plot:
         self.root.page.wait_for_function(
             f"([root, n]) => ({_NUM_POINTS})(root) > n", arg=[self.root.element_handle(), num_points]
         )
+
+    def num_lines(self) -> int:
+        """Number of lines that are seen."""
+        return int(self.root.evaluate(_NUM_LINES))
+
+    def wait_for_lines(self, num_lines: int) -> None:
+        """Wait until exactly so many lines are seen."""
+        self.root.page.wait_for_function(
+            f"([root, n]) => ({_NUM_LINES})(root) === n", arg=[self.root.element_handle(), num_lines]
+        )
+
+    def wait_for_brush(self, *, is_there: bool = True) -> None:
+        """Wait until a range can be dragged, or cannot any more."""
+        brush = self.root.locator(".selector, .brushintsel, .brush").first
+        brush.wait_for(state="attached" if is_there else "detached")
 
     def drag(self, low: float, high: float) -> None:
         """Drag from one learning rate to another with the mouse button down."""
@@ -61,3 +81,8 @@ class Plot:
         assert first is not None
         assert last is not None
         return {"x": first["x"], "y": first["y"], "width": last["x"] - first["x"]}
+
+
+def tooltip_of(page: Page, text: str) -> Locator:
+    """The tooltip with a text; bqplot puts it beside the notebook, not into it."""
+    return page.locator(".bqplot_mark_tooltip").get_by_text(text).first

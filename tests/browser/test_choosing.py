@@ -1,32 +1,25 @@
-"""Choosing on a finished range test with a real mouse and a real keyboard."""
+"""Choosing on a finished range test with a real mouse and a real keyboard: Lab and Notebook, both kernels."""
 
 from __future__ import annotations
 
+import ast
 import re
 
 import pytest
 
-from tests.browser.plot import Plot
-from tests.browser.test_first_light import SLOW_DIGITS
+from tests.browser.plot import Plot, tooltip_of
 
 pytestmark = pytest.mark.browser
 
-FAST_DIGITS = SLOW_DIGITS.replace("time.sleep(0.0005)", "pass")
-ASK = "print(lr_found.lr, lr_found.lr_range, lr_found.is_chosen)"
+
+@pytest.fixture
+def swept(desk):
+    """The output of a finished range test."""
+    return desk.run("model, optimizer = new_model()\n%lr_find")
 
 
-@pytest.fixture(params=["lab", "notebook"])
-def chosen_on(request, open_notebook):
-    """A notebook with a finished range test, and its plot."""
-    notebook = open_notebook([FAST_DIGITS, "%lr_find", ASK, "suggested = lr_found.suggestion"], request.param)
-    notebook.run(0)
-    notebook.run(1)
-    return notebook, Plot(notebook.output(1))
-
-
-def choice(notebook) -> tuple[float, str, bool]:
-    lr, *lr_range, is_chosen = notebook.ask(2).split()
-    return float(lr), " ".join(lr_range), is_chosen == "True"
+def choice(desk) -> tuple[float, tuple[float, float] | None, bool]:
+    return ast.literal_eval(desk.ask("(lr_found.lr, lr_found.lr_range, lr_found.is_chosen)"))
 
 
 def wait_for_range(output, low: str, high: str) -> None:
@@ -34,95 +27,144 @@ def wait_for_range(output, low: str, high: str) -> None:
     output.get_by_text(re.compile(rf"Chosen: {low} to {high}")).first.wait_for()
 
 
-def test_mouse_keys_and_typing(chosen_on):
-    notebook, plot = chosen_on
-    page = notebook.page
-    field = notebook.output(1).get_by_label("Chosen learning rate")
+def wait_until_changed(desk, field, text: str) -> None:
+    desk.page.wait_for_function("([field, text]) => field.value !== text", arg=[field.element_handle(), text])
+
+
+def test_mouse_keys_and_typing(desk, swept):
+    plot, page = Plot(swept), desk.page
+    field = swept.get_by_label("Chosen learning rate")
     suggested = field.input_value()
 
     plot.click_at(1e-4)
-    notebook.output(1).get_by_text("Chosen: lr").first.wait_for()
-    assert choice(notebook)[0] == pytest.approx(1e-4, rel=0.12)
+    swept.get_by_text("Chosen: lr").first.wait_for()
+    assert choice(desk)[0] == pytest.approx(1e-4, rel=0.12)
+    assert swept.get_by_text("times below the blow-up").count() == 1
 
     plot.click_at(1e-4)  # the click moves the focus to the field, so the keys work at once
-    before = field.input_value()
-    page.keyboard.press("ArrowRight")
-    page.wait_for_function("([field, text]) => field.value !== text", arg=[field.element_handle(), before])
-    assert choice(notebook)[0] > 1e-4 * 1.05
+    for key, is_upwards in (("ArrowRight", True), ("ArrowLeft", False), ("ArrowUp", True), ("PageDown", False)):
+        before, lr = field.input_value(), choice(desk)[0]
+        field.focus()
+        page.keyboard.press(key)
+        wait_until_changed(desk, field, before)
+        assert (choice(desk)[0] > lr) == is_upwards
 
     field.press("Home")
     page.wait_for_function("([field, text]) => field.value === text", arg=[field.element_handle(), suggested])
-    assert choice(notebook)[2] is False
+    assert choice(desk)[2] is False
 
     field.fill("3.3e-3")
     field.press("Enter")
-    notebook.output(1).get_by_text("Chosen: lr 3.3e-3").wait_for()
-    assert choice(notebook)[0] == 3.3e-3
+    swept.get_by_text("Chosen: lr 3.3e-3").wait_for()
+    assert choice(desk)[0] == 3.3e-3
+    field.fill("much")
+    field.press("Enter")
+    swept.get_by_text("A learning rate is a number above 0").wait_for()
+    assert choice(desk)[0] == 3.3e-3
 
 
-def test_a_term_of_the_reading_shows_its_explanation_by_mouse_and_by_keyboard(chosen_on):
-    notebook, _ = chosen_on
-    live = notebook.output(1).locator(".lr-magic-live")
+def test_a_term_of_the_reading_shows_its_explanation_by_mouse_and_by_keyboard(desk, swept):
+    live = swept.locator(".lr-magic-live")
     terms, explanations = live.locator(".lr-magic-term"), live.locator(".lr-magic-explanation")
     assert terms.count() == explanations.count() > 3
     assert not explanations.first.is_visible()
     terms.first.click()
     explanations.first.wait_for(state="visible")
-    notebook.page.keyboard.press("Tab")
+    desk.page.keyboard.press("Tab")
     explanations.nth(1).wait_for(state="visible")
     assert not explanations.first.is_visible()
 
 
-def test_a_range_by_toggle_and_by_shift(chosen_on):
-    notebook, plot = chosen_on
-    output, page = notebook.output(1), notebook.page
-    output.get_by_role("button", name="Range").click()
-    plot.root.locator(".selector, .brushintsel, .brush").first.wait_for(state="attached")
+def test_a_range_by_toggle_and_by_shift(desk, swept):
+    plot, page = Plot(swept), desk.page
+    swept.get_by_role("button", name="Range").click()
+    plot.wait_for_brush()
     plot.drag(1e-5, 1e-2)
-    wait_for_range(output, r"(9\.\d|1|1\.[01])e-\d", r"(9\.\d|1|1\.[01])e-[23]")
-    low, high = (float(end) for end in choice(notebook)[1].strip("()").split(","))
-    assert low == pytest.approx(1e-5, rel=0.15)
-    assert high == pytest.approx(1e-2, rel=0.15)
+    wait_for_range(swept, r"(9\.\d|1|1\.[01])e-\d", r"(9\.\d|1|1\.[01])e-[23]")
+    assert choice(desk)[1] == pytest.approx((1e-5, 1e-2), rel=0.15)
+    assert swept.get_by_text("first layers train at").count() == 1
 
-    output.get_by_role("button", name="Range").click()
-    plot.root.locator(".selector, .brushintsel, .brush").first.wait_for(state="detached")
+    swept.get_by_role("button", name="Range").click()
+    plot.wait_for_brush(is_there=False)
     plot.click_at(1e-3)
-    output.get_by_text("Chosen: lr").first.wait_for()
-    assert choice(notebook)[1] == "None"
+    swept.get_by_text("Chosen: lr").first.wait_for()
+    assert choice(desk)[1] is None
 
     plot.root.hover()
     page.keyboard.down("Shift")
-    plot.root.locator(".selector, .brushintsel, .brush").first.wait_for(state="attached")
+    plot.wait_for_brush()
     plot.drag(1e-4, 1e-1)
     page.keyboard.up("Shift")
-    wait_for_range(output, r"(9\.\d|1|1\.[01])e-\d", r"(0\.1|0\.11|9\.\de-2)")
-    low, high = (float(end) for end in choice(notebook)[1].strip("()").split(","))
-    assert low == pytest.approx(1e-4, rel=0.15)
-    assert high == pytest.approx(1e-1, rel=0.15)
+    wait_for_range(swept, r"(9\.\d|1|1\.[01])e-\d", r"(0\.1|0\.11|9\.\de-2)")
+    assert choice(desk)[1] == pytest.approx((1e-4, 1e-1), rel=0.15)
 
 
-def test_zoom_sweep_and_overlay(open_notebook):
-    cells = [
-        FAST_DIGITS,
-        "%lr_find",
-        ASK,
-        "%lr_find --overlay --num-steps 30",
-        "print(lr_found.lrs[0], len(lr_found.lrs))",
-    ]
-    notebook = open_notebook(cells)
-    notebook.run(0)
-    notebook.run(1)
-    output = notebook.output(1)
-    plot = Plot(output)
-    output.get_by_role("button", name="Range").click()
-    plot.root.locator(".selector, .brushintsel, .brush").first.wait_for(state="attached")
+def test_names_of_rules_are_seen_hovering_explains_and_a_click_chooses(desk, swept):
+    plot = Plot(swept)
+    rules = ast.literal_eval(desk.ask("{k: v for k, v in lr_found.suggestions.items() if v != lr_found.suggestion}"))
+    boxes = [plot.root.get_by_text(rule, exact=True).first.bounding_box() for rule in rules]
+    for i, one in enumerate(boxes):
+        assert not any(overlap(one, other) for other in boxes[:i])
+    tick = plot.root.locator(".dot").first
+    tick.hover()
+    tooltip_of(desk.page, f"{next(iter(rules))} ").wait_for()
+    tick.click()
+    swept.get_by_text("Chosen: lr").first.wait_for()
+    assert choice(desk)[0] == pytest.approx(next(iter(rules.values())), rel=0.12)
+
+
+def overlap(one, other) -> bool:
+    return (
+        one["x"] < other["x"] + other["width"]
+        and other["x"] < one["x"] + one["width"]
+        and one["y"] < other["y"] + other["height"]
+        and other["y"] < one["y"] + one["height"]
+    )
+
+
+def test_the_command_is_copied(desk, swept):
+    Plot(swept).click_at(1e-3)
+    swept.get_by_text("Chosen: lr").first.wait_for()
+    swept.get_by_role("button", name="Copy the command").click()
+    swept.get_by_text("copied").wait_for()
+    copied = desk.page.evaluate("() => navigator.clipboard.readText()")
+    assert re.fullmatch(r"%fit_one_cycle 5 --max-lr (9\.\d+e-4|1(\.\d+)?e-3)", copied)
+    assert copied == swept.locator(".lr-magic-live code").inner_text()
+    assert not swept.get_by_text("The live plot cannot be drawn").is_visible()
+
+
+def test_zoom_sweep(desk, swept):
+    plot = Plot(swept)
+    swept.get_by_role("button", name="Range").click()
+    plot.wait_for_brush()
     plot.drag(1e-4, 1e-1)
-    wait_for_range(output, r"(9\.\d|1|1\.[01])e-\d", r"(0\.1|0\.11|9\.\de-2)")
-    output.get_by_role("button", name="Zoom sweep").click()
-    output.get_by_role("button", name="before").wait_for()  # the legend of the sweep that was zoomed into
-    output.get_by_text("restored:").first.wait_for()
-    first_lr, num_steps = notebook.ask(4).split()
-    assert float(first_lr) == pytest.approx(1e-4, rel=0.2)
-    assert int(num_steps) > 20
-    notebook.run(3)
-    assert notebook.output(3).get_by_role("button", name="In [").count() == 1
+    wait_for_range(swept, r"(9\.\d|1|1\.[01])e-\d", r"(0\.1|0\.11|9\.\de-2)")
+    swept.get_by_role("button", name="Zoom sweep").click()
+    swept.get_by_role("button", name="before").wait_for()  # the legend of the sweep that was zoomed into
+    swept.get_by_text("restored:").first.wait_for()
+    first_lr, num_steps = ast.literal_eval(desk.ask("(float(lr_found.lrs[0]), len(lr_found.lrs))"))
+    assert first_lr == pytest.approx(1e-4, rel=0.2)
+    assert num_steps > 20
+
+
+def test_earlier_sweeps_are_laid_over_and_their_legend_toggles(desk, swept):
+    del swept
+    output = desk.run("%lr_find --overlay --num-steps 30")
+    plot = Plot(output)
+    toggle = output.get_by_role("button", name="In [").last
+    before = plot.num_lines()
+    toggle.click()
+    plot.wait_for_lines(before - 1)
+    toggle.click()
+    plot.wait_for_lines(before)
+    plot.click_at(1e-3)
+    output.get_by_text("Chosen: lr").first.wait_for()
+
+
+def test_a_comparison_says_what_to_take(desk):
+    output = desk.run("c = %lr_compare 1e-3 1e-2 --steps 30")
+    assert [name for name in output.locator(".curve_label").all_text_contents() if name] == ["1e-3", "1e-2"]
+    output.get_by_role("button", name="Copy the command").click()
+    output.get_by_text("copied").wait_for()
+    copied = desk.page.evaluate("() => navigator.clipboard.readText()")
+    assert copied.startswith("%fit_one_cycle 5 --max-lr ")

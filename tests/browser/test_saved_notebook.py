@@ -5,16 +5,16 @@ from __future__ import annotations
 import nbformat
 import pytest
 
+from tests.browser.desk import SETUP
 from tests.browser.notebook_page import NotebookPage
 from tests.browser.plot import Plot
-from tests.browser.test_choosing import FAST_DIGITS
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.mark.parametrize("app", ["lab", "notebook"])
 def test_the_picture_stands_alone_after_reopening(open_notebook, servers, page, app):
-    cells = [FAST_DIGITS, "%lr_find", "%fit_one_cycle 1 --max-lr 1e-2"]
+    cells = [SETUP, "%lr_find", "%fit_one_cycle 1 --max-lr 1e-2"]
     notebook = open_notebook(cells, app)
     for index in range(3):
         notebook.run(index)

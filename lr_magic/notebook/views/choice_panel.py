@@ -85,9 +85,8 @@ class ChoicePanel:
 
     def choose(self, lr: float) -> None:
         """Choose a rate, snapped to the curve."""
-        if self._result is None:
-            self.pending_lr = lr
-        elif len(self._result.lrs):
+        self.pending_lr = lr  # first of all: the sweep may end while this runs, and `open` looks here
+        if self._result is not None and len(self._result.lrs):
             self._set(float(self._result.lrs[self._nearest(lr)]))
 
     def move(self, num_points: int) -> None:

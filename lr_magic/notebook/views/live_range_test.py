@@ -96,6 +96,9 @@ class LiveRangeTest:
         self._losses.append(record.loss)
         self._last = record
         self._rule.update(record.loss)
+        if self.panel.pending_lr != self._shown_lr:  # a click is answered at once
+            self._shown_lr = self.panel.pending_lr
+            self.figure.choice.draw_choice(self._shown_lr)
         self._turns.take()
 
     def finish(self, result: RangeTestResult) -> None:
@@ -116,9 +119,6 @@ class LiveRangeTest:
         if limits is not None:
             self.figure.set_y_limits(*limits)
             return  # the curve follows at its next turn
-        if self.panel.pending_lr != self._shown_lr:
-            self._shown_lr = self.panel.pending_lr
-            self.figure.choice.draw_choice(self._shown_lr)
         # where neighbouring steps share a bucket, the raw line goes through the extremes of each
         steps, raw = self._losses.envelope
         lrs = np.interp(steps, self._lrs.steps, self._lrs.means)

@@ -1,0 +1,72 @@
+"""Watching and steering a run while it goes on: Lab and Notebook, both kernels, a real mouse."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.browser.plot import Plot, tooltip_of
+
+pytestmark = pytest.mark.browser
+
+
+def press(output, name: str) -> None:
+    output.get_by_role("button", name=re.compile(f"{name}$")).click()  # before it stands the icon
+
+
+def test_a_sweep_grows_and_takes_a_pause_a_click_and_a_stop(desk):
+    output = desk.start_slow("%lr_find --num-steps 2000 --no-stop")
+    plot = Plot(output)
+    plot.wait_for_points(5)
+    plot.wait_for_points(plot.num_points() + 5)
+    press(output, "Pause")
+    output.get_by_role("button", name="Resume").wait_for()
+    plot.click_at(1.5e-7)
+    press(output, "Resume")
+    output.get_by_role("button", name="Pause").wait_for()
+    plot.root.get_by_text(re.compile(r"^1\.[3-7]e-7$")).wait_for()
+    assert output.get_by_text("Clicks do not reach").count() == 0
+    press(output, "Stop")
+    desk.wait()
+    reason, steps, lr = desk.ask("lr_found.stop_reason.name, len(lr_found.lrs), lr_found.lr").split()
+    assert reason == "STOPPED"
+    assert 10 < int(steps) < 2000
+    assert 1e-7 <= float(lr) < 1.7e-7  # snapped to what was measured
+
+
+def test_a_training_is_paused_steered_and_stopped(desk):
+    output = desk.start_slow("%fit_one_cycle 20 --max-lr 1e-3")
+    output.get_by_text(re.compile(r"step [2-9]\d? of 580")).first.wait_for()
+    press(output, "Pause")
+    press(output, "Resume")
+    output.get_by_role("button", name="Pause").wait_for()
+    press(output, "Extend")
+    output.get_by_text(re.compile("of 609 ")).first.wait_for()
+    press(output, "Lower rates")
+    output.get_by_text(re.compile(r"^step \d+: rates divided by 3")).first.wait_for()
+    press(output, "Anneal now")
+    output.get_by_text(re.compile("^step .*: .*(anneal|cool)", re.IGNORECASE)).first.wait_for()
+    desk.wait()
+    assert desk.ask("[event.kind.value for event in fit_history.events]") == "['extended', 'peak_lowered', 'annealed']"
+    assert "COMPLETED" in desk.ask("fit_history.stop_reason.name")
+    assert desk.ask("len(fit_history.steps) < 300") == "True"
+    diamonds = output.locator(".lr-magic-live .bqplot").nth(1).locator(".dot")
+    assert diamonds.count() == 3
+    diamonds.last.hover()
+    tooltip_of(desk.page, "annealed from step").wait_for()
+
+
+def test_a_training_is_stopped(desk):
+    output = desk.start_slow("%fit_one_cycle 20 --max-lr 1e-3")
+    press(output, "Stop")
+    desk.wait()
+    assert desk.ask("fit_history.stop_reason.name") == "STOPPED"
+
+
+def test_a_comparison_is_watched_and_stopped(desk):
+    output = desk.start_slow("c = %lr_compare 1e-3 1e-2 --steps 400")
+    output.locator(".lr-magic-live .bqplot .curve_label").get_by_text("1e-3").wait_for()
+    press(output, "Stop")
+    desk.wait()
+    assert desk.ask("c.stop_reason.name") == "STOPPED"
