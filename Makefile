@@ -28,6 +28,7 @@ test: install $(VENV)/.frameworks
 bench: install
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[bench]'
 	$(PIP) install --quiet --no-deps --upgrade --target build/peers --requirement benchmarks/peers.txt
+	sh tests/browser/install_chromium.sh $(BIN)/python
 	$(BIN)/python -m benchmarks
 
 lint: install

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def jupyter_server(folder: Path, app: str, env: dict[str, str] | None = None) -> Iterator[str]:
     """Run JupyterLab (app "lab") or Notebook ("notebook") on the folder; yields its address with the token in it."""
     config = folder / ".jupyter"
-    _silence_notifications(config / "lab")
+    _write_settings(config / "lab")
     command = [
         sys.executable, "-m", "jupyter", app, "--no-browser", "--allow-root", "--port=0", "--ip=127.0.0.1",
         "--expose-app-in-browser", "--IdentityProvider.token=letmein", f"--ServerApp.root_dir={folder}",
@@ -46,11 +46,16 @@ def jupyter_server(folder: Path, app: str, env: dict[str, str] | None = None) ->
             process.wait(timeout=30)
 
 
-def _silence_notifications(settings: Path) -> None:
-    """A question about news would lie over the plot."""
-    folder = settings / "@jupyterlab" / "apputils-extension"
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
+def _write_settings(settings: Path) -> None:
+    # a question about news would lie over the plot; cells out of sight would not be on the page
+    wanted = {
+        "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+        "notebook-extension/tracker": {"windowingMode": "none"},
+    }
+    for name, values in wanted.items():
+        path = settings / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values))
 
 
 def _address(process: subprocess.Popen[bytes], log) -> str:
