@@ -25,6 +25,7 @@ _OWN = {
     "transformers.trainer": "transformers_trainer",
     "skorch": "skorch_net",
     "fastai.learner": "fastai_learner",
+    "keras": "keras_model",
 }
 
 

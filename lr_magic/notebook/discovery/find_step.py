@@ -169,4 +169,4 @@ def _choose(
     if (unclear := steps.relevant(parts.wiring)) is not None:
         raise questions.own_step_unclear(*unclear, guess.valued.reading.answer, request.magic)
     metrics = metrics_of(request, namespace, situation.batches[0], guess.valued.reading)
-    return guessed(guess, steps, parts, metrics, situation.batches[0])
+    return guessed(guess, steps, parts, metrics, situation)

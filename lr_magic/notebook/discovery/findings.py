@@ -21,7 +21,7 @@ def findings_of(parts: Parts, step: FoundStep, candidates: Candidates) -> tuple[
         _optimizer(parts),
         *_train(parts),
         *_valid(parts),
-        Finding("step", "", step.description),
+        Finding("step", "", step.description, is_guess=step.is_assumed),
         Finding("device", "", str(parts.device)),
         *(Finding("note", "", guess, is_guess=True) for guess in step.guesses),
         *(Finding("note", "", note) for note in step.notes),

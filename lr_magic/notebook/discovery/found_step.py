@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from lr_magic.notebook.discovery.expressions import Metrics
-    from lr_magic.notebook.discovery.guess import Guess
+    from lr_magic.notebook.discovery.guess import Guess, Situation
     from lr_magic.notebook.discovery.own_step.choose import OwnSteps, Tried
     from lr_magic.notebook.discovery.own_step.own_step import StepMetric
     from lr_magic.notebook.discovery.parts import Parts
@@ -34,12 +34,15 @@ class FoundStep:
         What was assumed, one line each.
     notes
         What is worth knowing, one line each.
+    is_assumed
+        True where no loop of the person's own was seen: it may add to the loss what the objects do not show.
     """
 
     compute_loss: Callable[[Any], BatchOutcome]
     description: str
     guesses: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    is_assumed: bool = False
 
 
 def own(tried: Tried, guess: Guess | None, metrics: Mapping[str, StepMetric]) -> FoundStep:
@@ -54,8 +57,9 @@ def own(tried: Tried, guess: Guess | None, metrics: Mapping[str, StepMetric]) ->
     return FoundStep(step, f"your own, from {followed.source.name}", notes=notes)
 
 
-def guessed(guess: Guess, steps: OwnSteps, parts: Parts, metrics: Metrics | None, batch: object) -> FoundStep:
-    """Return the step that was told from the objects alone."""
+def guessed(guess: Guess, steps: OwnSteps, parts: Parts, metrics: Metrics | None, situation: Situation) -> FoundStep:
+    """Return the step that was told from the objects alone: an assumption, unless the person typed the loss."""
+    batch, is_assumed = situation.batches[0], not situation.is_asked
     step = SupervisedStep(
         model=parts.wiring.model.value,
         inputs=guess.inputs,
@@ -64,7 +68,10 @@ def guessed(guess: Guess, steps: OwnSteps, parts: Parts, metrics: Metrics | None
         measures_training=parts.valid is None,
     )
     notes = tuple(f"{source.name} was not followed: {reason}" for source, reason in steps.unfollowed[:2])
-    return FoundStep(step, _words(guess, parts.wiring.model.name, batch), _guesses(guess, batch), notes)
+    words = _words(guess, parts.wiring.model.name, batch)
+    if is_assumed and not notes:
+        words += "; your loop was not seen"
+    return FoundStep(step, words, _guesses(guess, batch), notes, is_assumed)
 
 
 def _words(guess: Guess, model: str, batch: object) -> str:

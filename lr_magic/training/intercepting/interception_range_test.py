@@ -84,8 +84,8 @@ def no_step_error(optimizer: Any) -> DiscoveryError:
     """Say that nothing, or not what was asked for, has stepped."""
     if optimizer is None:
         return DiscoveryError(
-            "No torch optimizer stepped in this cell, so there was no rate to set. "
-            "→ put `%%lr_find` above the cell that trains"
+            "No torch optimizer stepped in this cell (Keras's are none), so there was no rate to set. "
+            "→ put `%%lr_find` above the cell that trains with one"
         )
     return DiscoveryError(
         "The optimizer that was asked for never stepped in this cell. → `--optimizer` with one that this cell steps"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -289,7 +290,7 @@ def test_one_graph_and_no_loader(notebook):
 
 def test_no_adapter_is_imported_without_its_framework(notebook, monkeypatch):
     for module in list(sys.modules):
-        if module.split(".")[0] in {"lightning", "pytorch_lightning", "transformers", "skorch", "fastai"}:
+        if module.split(".")[0] in {"lightning", "pytorch_lightning", "transformers", "skorch", "fastai", "keras"}:
             monkeypatch.delitem(sys.modules, module)
         if module.startswith("lr_magic.notebook.adapters.") and module.rsplit(".", 1)[1] in registry._OWN.values():
             monkeypatch.delitem(sys.modules, module)
@@ -315,3 +316,28 @@ def test_adapters_of_others_are_asked(notebook, monkeypatch):
     theirs = book.find()
     monkeypatch.setattr(registry, "_announced", lambda: iter([Announced("torch", theirs), Announced("no_such", None)]))
     assert discover(book.namespace, DiscoveryRequest(), book.history) is theirs
+
+
+KERAS = """
+class Model(nn.Module):
+    __module__ = "keras"
+    def __init__(self):
+        super().__init__()
+        self.layer, self.optimizer = nn.Linear(4, 3), None
+    def forward(self, x):
+        return self.layer(x)
+class Adam:
+    learning_rate = 1e-3
+train_loader = DataLoader(TensorDataset(torch.randn(16, 4), torch.arange(16) % 3), 8)
+model, criterion = Model(), nn.CrossEntropyLoss()
+"""
+
+
+def test_a_keras_model_is_refused_where_its_own_optimizer_trains_it(notebook, monkeypatch):
+    book = notebook(IMPORTS, KERAS)
+    monkeypatch.setitem(sys.modules, "keras", SimpleNamespace(Model=book["Model"]))
+    book.find()
+    book.run("model.optimizer = Adam()")
+    assert "`model` is trained by Keras's Adam" in book.refusal()
+    book.run("optimizer = torch.optim.Adam(model.parameters())")
+    book.check_loss(book.find(), "loss = criterion(model(batch[0]), batch[1])")

@@ -44,7 +44,10 @@ def test_says_what_it_found(plain):
     assert roles["optimizer"].description == "SGD, 1 group, lr 0.1"
     assert roles["train"].description == "6 batches of 8"
     assert "criterion" in roles["step"].description
-    assert not any(finding.is_guess for finding in found.findings)
+    # what only a loop would show is assumed not to be there
+    assert [finding.role for finding in found.findings if finding.is_guess] == ["step"]
+    assert "your loop was not seen" in roles["step"].description
+    assert not any(finding.is_guess for finding in plain.find(loss="criterion").findings)
     assert all(len(line) < 120 for line in report_lines(found.findings))
 
 
