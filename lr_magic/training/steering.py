@@ -25,6 +25,8 @@ class Steering:
         Type of command to what the loop does about it; commands of other types are ignored.
     sleep
         Waits some seconds, for tests.
+    on_held
+        Called after each pause with its seconds.
     """
 
     def __init__(
@@ -32,8 +34,10 @@ class Steering:
         control: RunControl | None,
         handlers: Mapping[type, Callable[[Any], None]] | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        on_held: Callable[[float], None] | None = None,
     ) -> None:
         self._control = control
+        self._on_held = on_held
         self._sleep = sleep
         self._handlers: dict[type, Callable[[Any], None]] = {
             Stop: self._stop,
@@ -65,7 +69,10 @@ class Steering:
         while self._is_paused and not self.is_stopped:
             self._sleep(_PAUSE_POLL_SECONDS)
             self._follow_received(control)
-        self.paused_seconds += time.perf_counter() - begin
+        seconds = time.perf_counter() - begin
+        self.paused_seconds += seconds
+        if self._on_held is not None:
+            self._on_held(seconds)
 
     def _stop(self, _: Stop) -> None:
         self.is_stopped = True

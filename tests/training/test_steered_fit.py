@@ -81,6 +81,41 @@ def test_every_step_is_at_the_rate_that_the_events_say():
     assert [event.kind.value for event in history.events] == ["peak_lowered", "extended", "annealed"]
 
 
+def test_a_pause_is_recorded_and_changes_no_step():
+    polls_since_pause = []
+
+    def poll():
+        if polls_since_pause:
+            polls_since_pause.append(1)
+        if len(polls_since_pause) == 5:
+            control.resume()
+
+    def on_step(record):
+        if record.step == 4:
+            control.pause()
+            polls_since_pause.append(1)
+
+    control = RunControl(poll)
+    history = fit_one_cycle(small_setup(), epochs=2, max_lr=1e-2, control=control, on_step=on_step)
+    (event,) = history.events
+    assert (event.kind, event.step) == (EventKind.PAUSED, 5)
+    assert event.amount > 0
+    assert event.sentence == f"paused for {event.amount:.3g} s before step 5"
+    assert [record.lr for record in history.steps] == [OneCycle(1e-2, 12).lr_at(step) for step in range(12)]
+
+
+def test_a_script_steers_from_its_callbacks():
+    control = RunControl()
+
+    def on_epoch(epoch):
+        if epoch.epoch == 2:
+            control.anneal(steps=3)
+
+    history = fit_one_cycle(small_setup(), epochs=5, max_lr=1e-2, control=control, on_epoch=on_epoch)
+    assert len(history.steps) == 2 * 6 + 3
+    assert [(event.kind, event.step, event.amount) for event in history.events] == [(EventKind.ANNEALED, 12, 3)]
+
+
 @pytest.mark.parametrize(
     "ask",
     [

@@ -9,6 +9,7 @@ from enum import Enum
 class EventKind(str, Enum):
     """What kind of thing happened between two steps."""
 
+    PAUSED = "paused"
     ANNEALED = "annealed"
     EXTENDED = "extended"
     PEAK_LOWERED = "peak_lowered"
@@ -31,8 +32,8 @@ class FitEvent:
     sentence
         What happened, in words.
     amount
-        Annealed, extended: number of steps; peak lowered: what the rates are divided by; rolled back: the step whose
-        weights were taken; else None.
+        Paused: seconds; annealed, extended: number of steps; peak lowered: what the rates are divided by; rolled back:
+        the step whose weights were taken; else None.
     """
 
     step: int

@@ -81,6 +81,10 @@ class CycleCourse:
         self.num_made = num_made
         self.note(EventKind.RESUMED, f"resumed at step {num_made}")
 
+    def held(self, seconds: float) -> None:
+        """Record a pause that has ended."""
+        self.note(EventKind.PAUSED, f"paused for {seconds:.3g} s before step {self.num_made}", seconds)
+
     def lower(self, factor: float) -> None:
         """Divide the rates from the coming step on."""
         if self._is_at_end or factor == 1:

@@ -70,7 +70,8 @@ class CycleRun:
         self._on_step = on_step
         self._on_epoch = on_epoch
         self._between_steps = between_steps
-        self._steering = Steering(control, {**course.handlers, RollBack: self._guard.roll_back})
+        handlers = {**course.handlers, RollBack: self._guard.roll_back}
+        self._steering = Steering(control, handlers, on_held=course.held)
         self._fetcher = fetcher_for(setup.target_device)
         self._under_way: deque[tuple[float, float | None]] = deque()
         self._source = BatchSource(setup.train_loader, setup.target_device)
