@@ -76,7 +76,7 @@ def find_step(
         steps = try_own_steps(followed, batches, optimized(parts.optimizer), steps)
         steps.set_stale_aside(parts.wiring, history)
         situation = situation_of(parts, candidates, request, namespace, batches)
-        found = _choose(parts, steps, situation, request=request, namespace=namespace, history=history)
+        found = _choose(parts, steps, situation, request=request, cast=cast, history=history)
         if request.metrics:
             refuse_bad_metrics(found, batches[0])
         found = with_warning_if_irreproducible(found, batches[0])
@@ -150,7 +150,7 @@ def _choose(
     situation: Situation,
     *,
     request: DiscoveryRequest,
-    namespace: Mapping[str, object],
+    cast: Cast,
     history: CellHistory,
 ) -> FoundStep:
     """Prefer the person's own step to any guess; where both are possible and differ, both are said."""
@@ -161,12 +161,12 @@ def _choose(
             raise
         guess = None
     if steps.working:
-        return own(the_own_step(steps, history, request.magic), guess, step_metrics(request, namespace))
+        return own(the_own_step(steps, history, request.magic), guess, step_metrics(request, cast.namespace))
     assert guess is not None  # noqa: S101 - for the type checker: without a guess the question was raised above
     if (old := steps.differing(float(guess.valued.loss.detach()))) is not None:
         reason = f"it ran before `{parts.wiring.model.name}` was made anew, and gives another loss than a plain step"
         raise questions.own_step_unclear(old, reason, guess.valued.reading.answer, request.magic)
-    if (unclear := steps.relevant(parts.wiring)) is not None:
+    if (unclear := steps.relevant(parts.wiring, cast, history)) is not None:
         raise questions.own_step_unclear(*unclear, guess.valued.reading.answer, request.magic)
-    metrics = metrics_of(request, namespace, situation.batches[0], guess.valued.reading)
+    metrics = metrics_of(request, cast.namespace, situation.batches[0], guess.valued.reading)
     return guessed(guess, steps, parts, metrics, situation)

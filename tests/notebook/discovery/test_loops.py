@@ -99,6 +99,55 @@ def test_two_loaders_at_once(notebook, over):
     book.check_loss(found, "(x, y), (u, _) = batch; loss = criterion(model(x), y) + model(u).mean()")
 
 
+CLOSURE = """
+{head}:
+    def closure():
+        optimizer.zero_grad()
+        loss = criterion(model(x), y) * 2
+        loss.backward()
+        return loss
+    optimizer.step(closure)
+"""
+WITH_PARAMETERS = """
+def train(net, loader, opt):
+    step = 0
+    while step < 3:
+        x, y = get_batch()
+        loss = criterion(net(x), y) * 2
+        loss.backward()
+        opt.step()
+        step += 1
+"""
+IN_A_FUNCTION = "def train():\n" + "".join(
+    f"    {line}\n" for line in CLOSURE.format(head="for x, y in train_loader").splitlines()
+)
+
+
+@pytest.mark.parametrize(
+    ("cells", "source"),
+    [
+        ([CLOSURE.format(head="for x, y in train_loader")], "cell 1"),
+        ([IN_A_FUNCTION], "train()"),
+        ([WITH_PARAMETERS], "train()"),
+        ([WITH_PARAMETERS, "train(model, train_loader, optimizer)"], "train()"),
+        (["fail = False\nfor x, y in train_loader:" + STEP + "    assert not fail", "fail = True"], None),
+        (["scale = 2\nfor x, y in train_loader:" + STEP.replace("* 2", "* scale"), "scale = 'two'"], "cell 1"),
+    ],
+)
+def test_what_cannot_be_followed_and_is_about_the_model_is_asked_about(notebook, cells, source):
+    book = notebook(BASE, *cells)
+    if source is None:
+        book.check_loss(book.find(), OWN_LOSS)
+    else:
+        assert f"`{source}` holds a step of yours" in book.refusal()
+
+
+def test_a_loop_that_catches_its_errors(notebook):
+    loop = "".join(f"    {line}\n" for line in ("try:" + STEP + "except RuntimeError as e:\n    print(e)").splitlines())
+    book = notebook(BASE, "for x, y in train_loader:\n" + loop)
+    book.check_loss(book.find(), OWN_LOSS)
+
+
 def test_two_loaders_one_of_them_held_out_are_asked_about(notebook):
     cell = "for (x, y), (u, v) in zip(train_loader, test_loader):" + STEP
     book = notebook(BASE, "test_loader = DataLoader(dataset, 8)", cell)

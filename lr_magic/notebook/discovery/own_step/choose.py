@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lr_magic.notebook.discovery.attempts import Failure, attempt, why_not_a_loss
 from lr_magic.notebook.discovery.own_step.follow import Followed, follow
 from lr_magic.notebook.discovery.own_step.names import reads
+from lr_magic.notebook.discovery.own_step.roles import bindings
 from lr_magic.notebook.discovery.own_step.staleness import is_stale
 from lr_magic.notebook.discovery.own_step.step_source import StepSource, step_sources
 from lr_magic.training.restoring.random_state import GlobalRandomState
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 
     import torch
 
-    from lr_magic.notebook.discovery.candidates import Candidate, Candidates
+    from lr_magic.notebook.discovery.candidates import Candidates
     from lr_magic.notebook.discovery.cell_history import CellHistory
     from lr_magic.notebook.discovery.own_step.roles import Cast
     from lr_magic.notebook.discovery.wiring import Wiring
@@ -52,11 +54,14 @@ class OwnSteps:
     stale: list[Tried] = field(default_factory=list)
     unfollowed: list[tuple[StepSource, str]] = field(default_factory=list)
 
-    def relevant(self, wiring: Wiring) -> tuple[str, str] | None:
-        """Return name and reason of a source that was not followed and mentions what is trained."""
-        trained = [c for c in (wiring.model, wiring.optimizer) if c is not None]
+    def relevant(self, wiring: Wiring, cast: Cast, history: CellHistory) -> tuple[str, str] | None:
+        """Return name and reason of a source that was not followed and is about what is trained.
+
+        A function that was tried in vain may be about another model; a cell that ran with this one is not.
+        """
         for source, reason in self.unfollowed:
-            if any(_mentions(source, c) for c in trained) and not reason.startswith(TRIED):
+            is_other = reason.startswith(TRIED) and (source.function is not None or is_stale(source, wiring, history))
+            if not is_other and _concerns(source, wiring, cast, history):
                 return source.name, reason
         return None
 
@@ -75,11 +80,15 @@ class OwnSteps:
         return all(_agree(loss, losses[0]) for loss in losses)
 
 
-def _mentions(source: StepSource, candidate: Candidate) -> bool:
-    """Tell whether a source reads one of a candidate's names, or is the method of an object that holds it."""
-    if source.owner is not None:
-        return source.owner is candidate.value or any(v is candidate.value for v in vars(source.owner).values())
-    return any(reads(statement) & set(candidate.names) for statement in source.body)
+def _concerns(source: StepSource, wiring: Wiring, cast: Cast, history: CellHistory) -> bool:
+    """Tell whether a source is about what is trained: by name, as a parameter, or as what its object holds."""
+    trained = [c for c in (wiring.model, wiring.optimizer) if c is not None]
+    names = {re.split(r"[.\[]", name)[0] for candidate in trained for name in candidate.names}
+    if any(reads(statement) & names for statement in source.body):
+        return True
+    given = {} if source.function is None else bindings(source.function, cast, history, owner=source.owner)
+    held = {} if source.owner is None else vars(source.owner)
+    return any(value is each.value for value in (*given.values(), *held.values()) for each in trained)
 
 
 def _agree(one: float, other: float) -> bool:

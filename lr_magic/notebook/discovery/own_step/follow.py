@@ -20,6 +20,7 @@ from lr_magic.notebook.discovery.own_step.rewriting import compile_body, compile
 from lr_magic.notebook.discovery.own_step.roles import Cast, bindings
 from lr_magic.notebook.discovery.own_step.settled import without_settled
 from lr_magic.notebook.discovery.own_step.several_loaders import several_loaders
+from lr_magic.notebook.discovery.own_step.slicing import has_backward
 from lr_magic.notebook.discovery.own_step.step_cut import FIRST, StepCut, cut_at, has_while, loops_to_backward
 from lr_magic.notebook.discovery.unwrapping import base_loader
 from lr_magic.notebook.discovery.words import words_of
@@ -64,6 +65,8 @@ def follow(source: StepSource, cast: Cast, history: CellHistory, loaders: list[A
     loaders
         What counts as a loader; the innermost loop over one of them is the loop over the batches.
     """
+    if not any(has_backward(statement) for statement in source.body):
+        return Failure("its `backward` stands in a closure")
     source = replace(source, body=draws_as_loop(source.body, history.assigned_value))
     if has_while(source.body):
         return Failure("its batches come from a `while` loop")

@@ -58,8 +58,8 @@ def changes(node: ast.AST) -> set[str]:
 def _bound_by(node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
         yield node.id
-    elif isinstance(node, (ast.FunctionDef, ast.ClassDef)):
-        yield node.name
+    elif isinstance(node, (ast.FunctionDef, ast.ClassDef)) or (isinstance(node, ast.ExceptHandler) and node.name):
+        yield node.name  # type: ignore[misc]
     elif isinstance(node, ast.alias):
         yield (node.asname or node.name).split(".")[0]
 

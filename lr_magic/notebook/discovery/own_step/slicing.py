@@ -31,6 +31,13 @@ def has_backward(node: ast.AST) -> bool:
     return is_backward(node) or any(has_backward(child) for child in ast.iter_child_nodes(node))
 
 
+def has_inner_backward(statements: Sequence[ast.stmt]) -> bool:
+    """Tell whether ``backward`` is called in a function that is defined on the way: a closure for the optimizer."""
+    functions = (ast.FunctionDef, ast.Lambda)
+    inner = [node for s in statements for node in ast.walk(s) if isinstance(node, functions)]
+    return any(is_backward(node) for function in inner for node in ast.walk(function))
+
+
 def needed_names(blocks: Sequence[Block], wanted: set[str], *, keep: Callable[[ast.AST], bool]) -> set[str]:
     """Every name that ``wanted``, and the statements that must be kept, depend on within some blocks."""
     needed = set(wanted)

@@ -6,13 +6,13 @@ import ast
 import inspect
 import textwrap
 from dataclasses import dataclass
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
-from lr_magic.notebook.discovery.own_step.slicing import has_backward
+from lr_magic.notebook.discovery.own_step.slicing import has_backward, has_inner_backward
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from lr_magic.notebook.discovery.candidates import Candidate, Candidates
     from lr_magic.notebook.discovery.cell_history import CellHistory, Moment
@@ -58,7 +58,9 @@ def step_sources(candidates: Candidates, history: CellHistory, namespace: Mappin
 def _cells(history: CellHistory) -> Iterator[StepSource]:
     for number, tree in history.mentioning("backward"):
         is_current = number == len(history) - 1
-        if not is_current and any(has_backward(statement) for statement in tree.body):
+        # a function of the cell is a source of its own
+        own = [s for s in tree.body if not isinstance(s, (ast.FunctionDef, ast.ClassDef))]
+        if not is_current and _holds_step(own):
             yield StepSource(f"cell {number}", tree.body, f"<cell {number}>", (number, 10**6))
 
 
@@ -68,7 +70,7 @@ def _functions(functions: list[Candidate], history: CellHistory) -> Iterator[Ste
         if function is None or not _names_backward(function):
             continue
         definition = definition_of(function, history)
-        if definition is not None and any(has_backward(statement) for statement in definition.body):
+        if definition is not None and _holds_step(definition.body):
             yield StepSource(
                 f"{candidate.name}()",
                 definition.body,
@@ -89,7 +91,7 @@ def _methods(candidates: Candidates, history: CellHistory, namespace: Mapping[st
         moment = max(history.last_use(name) for name in called)
         for name, function in methods.items():
             definition = _written(function) if _names_backward(function) else None
-            if definition is not None and any(has_backward(statement) for statement in definition.body):
+            if definition is not None and _holds_step(definition.body):
                 yield StepSource(
                     f"{candidate.name}.{name}()",
                     definition.body,
@@ -113,7 +115,12 @@ def own_methods(value: object, namespace: Mapping[str, object]) -> dict[str, Fun
 
 
 def _names_backward(function: FunctionType) -> bool:
-    return bool({"backward", "manual_backward"} & set(function.__code__.co_names))
+    codes = [function.__code__, *(c for c in function.__code__.co_consts if isinstance(c, CodeType))]
+    return any({"backward", "manual_backward"} & set(code.co_names) for code in codes)
+
+
+def _holds_step(statements: Sequence[ast.stmt]) -> bool:
+    return any(has_backward(statement) for statement in statements) or has_inner_backward(statements)
 
 
 def plain_function(value: object) -> FunctionType | None:
