@@ -14,6 +14,8 @@ BENCHMARKS = (
     "view_memory",
     "discovery_speed",
     "regret",
+    "without_finder",
+    "curvature",
     "fine_tuning",
     "fine_tuning_classic",
 )
