@@ -53,7 +53,7 @@ class CompareMagics(Magics):
         self._shown = shown
 
     @with_setup_arguments(
-        argument("lrs", nargs="*", help="Rates to try; default: the choice (lr_found.lr) and its neighbours."),
+        argument("lrs", nargs="*", help="Rates to try; default: the choice, else the suggestion, and its neighbours."),
         argument("--steps", metavar="N", help="Length of each trial in optimizer steps; default: a quarter of EPOCHS."),
         argument("--epochs", metavar="N", help="Length of the training to come; default 5."),
         argument("--model", metavar="NAME", help="Model: a name or an expression of the notebook."),
@@ -68,10 +68,10 @@ class CompareMagics(Magics):
         with one_line_errors():
             namespace = self.shell.user_ns
             options = parse_argstring(self.lr_compare, line)
-            lrs = _rates(options, namespace)
             request = discovery_request(options, namespace, magic="lr_compare")
             found = discover(namespace, request, cell_history(self.shell))
             training_steps, steps = _lengths(options, namespace, found.setup)
+            lrs = _rates(options, namespace, training_steps)
             result = self._run(found, lrs, steps, training_steps, is_live=not options.no_live)
         self._shown.remember(result)
         if result.lr is not None:
@@ -105,11 +105,13 @@ def choose(namespace: dict[str, Any], lr: float) -> None:
     found.lr = lr
 
 
-def _rates(options: Namespace, namespace: Mapping[str, Any]) -> list[float]:
+def _rates(options: Namespace, namespace: Mapping[str, Any], training_steps: int) -> list[float]:
+    """Rates that were typed, else the choice, else the suggestion for the training to come."""
     lrs = [real_number(text, namespace, "LR") for text in options.lrs]
     found = namespace.get("lr_found")
     if not lrs and isinstance(found, RangeTestResult) and found.lr is not None:
-        lrs = [found.lr]
+        suggested = found.suggestion_for(training_steps)
+        lrs = [found.lr if found.is_chosen or suggested is None else suggested]
     if not lrs:
         raise SettingError("Which rates? Run %lr_find first, or give some: %lr_compare 1e-3 1e-2")
     return lrs

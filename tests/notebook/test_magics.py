@@ -313,6 +313,16 @@ def test_compare_chooses_a_rate_and_puts_everything_back(notebook):
     assert "lr_find" in refusal(notebook, "del lr_found\n%lr_compare")
 
 
+def test_compare_begins_at_the_suggestion_for_the_training_to_come(notebook):
+    lrs = np.geomspace(1e-7, 10, 100)
+    found = RangeTestResult(lrs, 1 + 1 / (1 + (lrs / 1e-3) ** 2) + 5 * lrs)
+    expected = found.suggestion_for(2000)
+    assert expected < found.suggestion
+    notebook.push({"lr_found": found})
+    result = run(notebook, "c = %lr_compare --epochs 500 --steps 2\nc")
+    assert result.trials[0].lr == expected
+
+
 def test_compare_says_how_each_trial_ended_and_what_to_type(notebook, capsys):
     run(notebook, "c = %lr_compare 1e-6 5e-2 --steps 20 --no-live")
     text = capsys.readouterr().out
