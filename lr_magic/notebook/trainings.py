@@ -50,6 +50,10 @@ class Training(Protocol):
     def has_momentum(self) -> bool:
         """Whether a momentum is cycled."""
 
+    @property
+    def can_extend(self) -> bool:
+        """Whether a training can be made longer on the way."""
+
     def total_steps(self, settings: CycleSettings) -> int:
         """Length of a training in optimizer steps."""
 
@@ -83,6 +87,7 @@ class FoundTraining:
     """What discovery, or the body of a ``for`` form, gave."""
 
     found: Discovered
+    can_extend = True
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -166,6 +171,7 @@ class CellTraining:
     # What the cell's optimizer looks like is known only once it runs.
     setup = None
     has_momentum = True
+    can_extend = False
 
     def peaks(self, max_lr: Any) -> list[float]:
         """One peak for all of its param groups."""
@@ -208,7 +214,7 @@ class CellTraining:
         resume: FitHistory | str | None = None,
     ) -> FitHistory:
         """Train it; the cell knows its own epochs."""
-        del on_start, on_epoch, on_event
+        del on_start, on_epoch
         if resume is not None or settings.session != SessionSettings():
             raise SettingError(
                 "A whole training cell runs its own loop: --resume, --checkpoint, --restore-best, --roll-back and "
@@ -219,6 +225,7 @@ class CellTraining:
             steps=self.total_steps(settings),
             **settings.shape(),
             on_step=on_step,
+            on_event=on_event,
             control=control,
         )
 

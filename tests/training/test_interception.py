@@ -10,8 +10,10 @@ from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimize
 from torch.utils.data import DataLoader, TensorDataset
 
 from lr_magic.pure.control import RunControl
+from lr_magic.pure.cycle.steered_cycle import SteeredCycle
 from lr_magic.pure.errors import DiscoveryError
 from lr_magic.pure.results.stop_reason import StopReason
+from lr_magic.pure.schedules import OneCycle
 from lr_magic.training.intercepting.interception import RunEnded
 from lr_magic.training.intercepting.interception_one_cycle import intercepted_one_cycle
 from lr_magic.training.intercepting.interception_range_test import intercepted_range_test
@@ -213,6 +215,27 @@ def test_stop_ends_it(model, optimizer, loader):
         lambda: loop(model, optimizer, loader), SETTINGS, on_step=stop_at_third, control=control
     )
     assert (len(result.losses), result.stop_reason) == (3, StopReason.STOPPED)
+
+
+def test_a_cycle_over_ones_own_loop_is_annealed_and_ends_and_is_lowered(model, optimizer, loader):
+    control, heard = RunControl(), []
+
+    def steer(record):
+        if record.step == 3:
+            control.lower_peak(2.0)
+        if record.step == 7:
+            control.extend()  # the loop's length is the person's
+            control.anneal(steps=4)
+
+    history = intercepted_one_cycle(
+        lambda: loop(model, optimizer, loader, epochs=5),
+        total_steps=40, max_lr=1e-2, on_step=steer, on_event=heard.append, control=control,
+    )  # fmt: skip
+    assert [(event.kind.value, event.step) for event in history.events] == [("peak_lowered", 4), ("annealed", 8)]
+    assert heard == history.events
+    schedule = SteeredCycle.of(OneCycle(1e-2, 40), history.events)
+    assert [record.lr for record in history.steps] == [schedule.lr_at(step) for step in range(12)]
+    assert (history.stop_reason, history.planned_steps) == (StopReason.COMPLETED, 12)
 
 
 def test_accumulated_losses_are_summed(model, optimizer, loader):

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lr_magic.notebook.discovery.request import DiscoveryRequest
     from lr_magic.pure.control import RunControl
     from lr_magic.pure.results.finding import Finding
+    from lr_magic.pure.results.fit_event import FitEvent
     from lr_magic.pure.results.fit_history import FitHistory
     from lr_magic.pure.results.range_test_result import RangeTestResult
     from lr_magic.pure.results.records import StepRecord
@@ -110,6 +111,7 @@ class WholeCell:
         max_lr: float | Sequence[float],
         steps: int | None = None,
         on_step: Callable[[StepRecord], None] | None = None,
+        on_event: Callable[[FitEvent], None] | None = None,
         control: RunControl | None = None,
         **shape: float,
     ) -> FitHistory:
@@ -132,6 +134,7 @@ class WholeCell:
             known=[each for each in self._touched() if isinstance(each, torch.optim.Optimizer)],
             name_of=self._name_of,
             on_step=on_step,
+            on_event=on_event,
             control=control,
             **shape,
         )

@@ -58,11 +58,23 @@ class LiveFit:
         Where the buttons send their commands.
     has_momentum
         Whether the optimizer has a momentum that is cycled.
+    can_extend
+        Whether the training can be made longer; a loop of the person's own cannot.
     """
 
-    def __init__(self, schedule: OneCycle, num_epochs: int | None, control: RunControl, *, has_momentum: bool) -> None:
+    def __init__(
+        self,
+        schedule: OneCycle,
+        num_epochs: int | None,
+        control: RunControl,
+        *,
+        has_momentum: bool,
+        can_extend: bool = True,
+    ) -> None:
         self.figure = FitFigure(schedule, has_momentum=has_momentum)
-        self.buttons = RunButtons(control, _STEERING)
+        self.buttons = RunButtons(
+            control, [each for each in _STEERING if can_extend or each[0] is not RunControl.extend]
+        )
         self.status = HTML()
         self.table = HTML()
         self.events = HTML()

@@ -90,5 +90,6 @@ def fit_screen(
     total_steps = training.total_steps(settings)
     if not is_kernel(shell):
         return TerminalFit(findings, total_steps)
-    live = LiveFit(settings.schedule(total_steps), settings.epochs, control, has_momentum=training.has_momentum)
+    schedule, epochs = settings.schedule(total_steps), settings.epochs
+    live = LiveFit(schedule, epochs, control, has_momentum=training.has_momentum, can_extend=training.can_extend)
     return NotebookFit(findings, live)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from lr_magic.pure.control import Anneal, LowerPeak
 from lr_magic.pure.errors import SettingError
+from lr_magic.pure.results.fit_event import EventKind
 from lr_magic.pure.results.fit_history import FitHistory
 from lr_magic.pure.results.records import StepRecord
 from lr_magic.pure.results.stop_reason import StopReason
 from lr_magic.pure.schedules import OneCycle
-from lr_magic.training.cycle.cycle_rates import CycleRates
+from lr_magic.training.cycle.cycle_course import CycleCourse
 from lr_magic.training.endings import attach_result, detail_of, reason_of
 from lr_magic.training.intercepting.interception import Interception
 from lr_magic.training.intercepting.interception_range_test import no_step_error
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     import torch
 
     from lr_magic.pure.control import RunControl
+    from lr_magic.pure.results.fit_event import FitEvent
     from lr_magic.training.loss_fetching import LossFetcher
 
 
@@ -42,11 +45,13 @@ def intercepted_one_cycle(
     known: Sequence[Any] = (),
     name_of: Callable[[Any], str] | None = None,
     on_step: Callable[[StepRecord], None] | None = None,
+    on_event: Callable[[FitEvent], None] | None = None,
     control: RunControl | None = None,
 ) -> FitHistory:
     """Run a person's training with rates and momenta from one cycle; it ends where it ends.
 
-    Steps beyond the cycle are made at its final rate, so that whatever follows the loop is run too. Afterwards rates,
+    Steps beyond the cycle are made at its final rate, so that whatever follows the loop is run too; after
+    `control.anneal()` the run ends with the cooling. Afterwards rates,
     momenta and keys of the param groups are as before.
 
     Parameters
@@ -79,7 +84,7 @@ def intercepted_one_cycle(
     names = ("pct_start", "div_factor", "final_div_factor", "base_momentum", "max_momentum")
     settings = {"steps": total_steps, "max_lr": max_lr, **dict(zip(names, shape, strict=True))}
     history = FitHistory(planned_steps=total_steps, settings=settings)
-    driver = _CycleDriver(cycles, history, known, on_step=on_step, control=control)
+    driver = _CycleDriver(cycles, history, known, on_step=on_step, on_event=on_event, control=control)
     interception = Interception(driver, optimizer, name_of)
     _drive(interception, driver, history, train)
     if interception.followed is None:
@@ -110,14 +115,17 @@ class _CycleDriver:
         known: Sequence[Any],
         *,
         on_step: Callable[[StepRecord], None] | None,
+        on_event: Callable[[FitEvent], None] | None,
         control: RunControl | None,
     ) -> None:
         self._cycles = cycles
         self._history = history
         self._values = {id(optimizer): GroupValues(optimizer) for optimizer in known}
         self._on_step = on_step
-        self._steering = Steering(control)
-        self._rates: CycleRates | None = None
+        self._on_event = on_event
+        # Not `Extend`: how long a loop of the person's own goes on is theirs.
+        self._steering = Steering(control, {Anneal: self._steer, LowerPeak: self._steer}, on_held=self._held)
+        self._course: CycleCourse | None = None
         self._fetcher: LossFetcher | None = None
         self._set: list[tuple[float, float | None]] = []
         self._num_beyond = 0
@@ -133,7 +141,8 @@ class _CycleDriver:
                 f"max_lr must be one number or one per param group; got {len(cycles)} for {len(rates.param_groups)} "
                 "groups."
             )
-        self._rates = CycleRates(_HasOptimizer(rates), cycles)  # type: ignore[arg-type]
+        holder: Any = _HasOptimizer(rates)
+        self._course = CycleCourse(holder, cycles, self._history, on_event=self._on_event)
         self._fetcher = fetcher_for(device_of(optimizer))
 
     def before_step(self) -> bool:
@@ -141,9 +150,27 @@ class _CycleDriver:
         if not self._steering.follow():
             self._history.stop_reason = StopReason.STOPPED
             return False
-        if self._rates is not None:
-            self._set.append(self._rates.set(min(len(self._set), self._cycles[0].total_steps - 1)))
+        if self._course is None:
+            return True
+        if self._is_annealed and len(self._set) >= self._course.total_steps:
+            self._history.stop_reason = StopReason.COMPLETED
+            return False
+        self._course.num_made = min(len(self._set), self._course.total_steps - 1)
+        self._set.append(self._course.set_rates())
+        self._course.num_made = len(self._set)
         return True
+
+    def _steer(self, command: Anneal | LowerPeak) -> None:
+        if self._course is not None:
+            self._course.handlers[type(command)](command)
+
+    def _held(self, seconds: float) -> None:
+        if self._course is not None:
+            self._course.held(seconds)
+
+    @property
+    def _is_annealed(self) -> bool:
+        return any(event.kind is EventKind.ANNEALED for event in self._history.events)
 
     def after_step(self, loss: torch.Tensor) -> bool:
         """Take in the loss of the step just made."""
@@ -164,7 +191,7 @@ class _CycleDriver:
     def _take(self, losses: list[float]) -> None:
         for loss in losses:
             number = len(self._history.steps)
-            if number == self._cycles[0].total_steps:
+            if number == self._history.planned_steps:
                 self._num_beyond += 1
                 continue
             lr, momentum = self._set[number]
@@ -174,7 +201,7 @@ class _CycleDriver:
                 self._on_step(record)
 
     def _say_how_it_ended(self) -> None:
-        planned, made = self._cycles[0].total_steps, len(self._history.steps)
+        planned, made = self._history.planned_steps or 0, len(self._history.steps)
         if self._history.stop_reason is not None:
             return
         self._history.stop_reason = StopReason.COMPLETED if made == planned else StopReason.OUT_OF_BATCHES
@@ -185,7 +212,7 @@ class _CycleDriver:
 
 
 class _HasOptimizer:
-    """What `CycleRates` looks at of a setup."""
+    """What `CycleCourse` looks at of a setup."""
 
     def __init__(self, optimizer: Any) -> None:
         self.optimizer = optimizer
