@@ -16,6 +16,7 @@ BENCHMARKS = (
     "regret",
     "without_finder",
     "curvature",
+    "regret.adaptive_sweeps",
     "fine_tuning",
     "fine_tuning_classic",
 )

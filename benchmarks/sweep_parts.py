@@ -11,7 +11,8 @@ import torch
 from benchmarks.results_page import table
 from lr_magic import TrainingSetup
 from lr_magic.training.restoring.restore import restored
-from lr_magic.training.sweeping.sweep import Sweep, SweepSettings
+from lr_magic.training.sweeping.sweep import Sweep
+from lr_magic.training.sweeping.sweep_settings import SweepSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,7 @@ def parts_table(workload: Workload, sweep_seconds: float) -> str:
             pass
 
     def decide() -> None:
-        sweep = Sweep(SweepSettings(), [optimizer], torch.device("cpu"))
+        sweep = Sweep(SweepSettings(num_steps=100), [optimizer], torch.device("cpu"))
         while sweep.begin_step():
             sweep.end_step(loss)
         sweep.result()

@@ -36,9 +36,11 @@ if TYPE_CHECKING:
 class LrMagics(Magics):
     """`%lr_find` and `%fit_one_cycle`, and the defaults of their options."""
 
-    start_lr = Float(1e-7, min=0, help="First learning rate of a sweep.").tag(config=True)
-    end_lr = Float(10.0, min=0, help="Last learning rate of a sweep.").tag(config=True)
-    num_steps = Int(100, min=1, help="Number of learning rates in a sweep.").tag(config=True)
+    start_lr = Float(None, allow_none=True, min=0, help="First rate of a sweep; None: by the losses.").tag(config=True)
+    end_lr = Float(None, allow_none=True, min=0, help="Last rate of a sweep; None: by the losses.").tag(config=True)
+    num_steps = Int(None, allow_none=True, min=1, help="Number of rates in a sweep; None: by the losses.").tag(
+        config=True
+    )
     batches_per_lr = Int(1, min=1, help="Batches run at each learning rate of a sweep.").tag(config=True)
     divergence_factor = Float(4.0, min=0, help="How far above its fall the loss may rise in a sweep.").tag(config=True)
     epochs = Int(1, min=1, help="Number of epochs of a one-cycle training.").tag(config=True)
@@ -59,6 +61,10 @@ class LrMagics(Magics):
     @line_cell_magic
     def lr_find(self, line: str, cell: str | None = None) -> RangeTestResult:
         """Find a learning rate: sweep it over a short mock training, watch the loss, click; everything is put back.
+
+        The sweep chooses its own rates: large strides from 1e-6 while the loss does not move, fine ones from there on,
+        until it blows up. Giving ``--start-lr``, ``--end-lr``, ``--num-steps``, ``--batches-per-lr``, ``--linear``,
+        ``--seconds`` or ``--no-stop`` makes it a plain one: 100 steps from 1e-7 to 10 where not said otherwise.
 
         Three forms:
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from lr_magic.notebook.zoom import Zoom
     from lr_magic.pure.results.fit_history import FitHistory
     from lr_magic.pure.results.range_test_result import RangeTestResult
-    from lr_magic.training.sweeping.sweep import SweepSettings
+    from lr_magic.training.sweeping.sweep_settings import SweepSettings
 
 
 def run_range_test(
@@ -49,6 +49,7 @@ def run_range_test(
     zoom
         Makes, from the plot and what ends a sweep, the finer sweep of a dragged range that the plot offers.
     """
+    settings = settings if training.can_look_again else settings.in_one_pass()
     findings, stage_lr = training.findings, first_stage_lr(training, shell.user_ns)
     training_steps = training.steps_of(PLANNED_EPOCHS)
     sharpness = training.sharpness() if with_sharpness else None

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from lr_magic.pure.results.records import EpochRecord, StepRecord
     from lr_magic.pure.results.sharpness import Sharpness
     from lr_magic.training.setup import TrainingSetup
-    from lr_magic.training.sweeping.sweep import SweepSettings
+    from lr_magic.training.sweeping.sweep_settings import SweepSettings
 
 
 class Training(Protocol):
@@ -53,6 +53,10 @@ class Training(Protocol):
     @property
     def can_extend(self) -> bool:
         """Whether a training can be made longer on the way."""
+
+    @property
+    def can_look_again(self) -> bool:
+        """Whether a sweep can be put back half-way and begun again."""
 
     def total_steps(self, settings: CycleSettings) -> int:
         """Length of a training in optimizer steps."""
@@ -88,6 +92,7 @@ class FoundTraining:
 
     found: Discovered
     can_extend = True
+    can_look_again = True
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -172,6 +177,8 @@ class CellTraining:
     setup = None
     has_momentum = True
     can_extend = False
+    # Its own loop goes on from where it is.
+    can_look_again = False
 
     def peaks(self, max_lr: Any) -> list[float]:
         """One peak for all of its param groups."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lr_magic.notebook.trainings import Training
     from lr_magic.notebook.views.live_range_test import LiveRangeTest
     from lr_magic.pure.results.range_test_result import RangeTestResult
-    from lr_magic.training.sweeping.sweep import SweepSettings
+    from lr_magic.training.sweeping.sweep_settings import SweepSettings
 
 
 class Zoom:
@@ -58,7 +58,7 @@ class Zoom:
     def _sweep(self, low: float, high: float) -> None:
         settings = replace(self._settings, start_lr=low, end_lr=high)
         control = RunControl()
-        self._live.restart(control)
+        self._live.restart(control, settings.planned_steps)
         try:
             result = self._find().range_test(settings, self._live.on_step, control)
         except BaseException as error:  # noqa: BLE001 - nobody above a job of the event loop could show it

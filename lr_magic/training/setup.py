@@ -65,7 +65,8 @@ class TrainingSetup:
     scaler
         Gradient scaler of one's own.
     train_batch
-        A person's own step, called with the batch and an `Update` in place of `compute_loss`.
+        A person's own step, called with the batch and an `Update` in place of `compute_loss`. What it carries from
+        batch to batch (a hidden state) it drops where it has a method `forget`, called before a run begins anew.
     owns_step
         `train_batch` decides when to step: a batch without a step is accumulation.
     steps_per_pass
@@ -109,6 +110,12 @@ class TrainingSetup:
     def target_device(self) -> torch.device:
         """Where batches go: `device`, else the model's, else the accelerator that torch names, else the CPU."""
         return torch.device(self.device) if self.device is not None else device_of(self.model)
+
+    def begin_anew(self) -> None:
+        """Let a step of one's own forget what it has carried from batch to batch."""
+        forget = getattr(self.train_batch, "forget", None)
+        if callable(forget):
+            forget()
 
     @classmethod
     def supervised(

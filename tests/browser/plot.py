@@ -67,10 +67,14 @@ class Plot:
         mouse.move(*end, steps=5)
         mouse.up()
 
-    def _point(self, lr: float, start_lr: float = 1e-7, end_lr: float = 10.0) -> tuple[float, float]:
+    def _point(self, lr: float) -> tuple[float, float]:
         """Place of a learning rate on the page, somewhat above the axis."""
         self.root.scroll_into_view_if_needed()
         area = self._axis_box()
+        labels = self.root.locator("g.axis").first.locator("g.tick text")
+        start_lr, end_lr = (
+            float((end.text_content() or "").replace("\u2212", "-")) for end in (labels.first, labels.last)
+        )
         fraction = math.log(lr / start_lr) / math.log(end_lr / start_lr)
         return area["x"] + fraction * area["width"], area["y"] - 100
 

@@ -98,6 +98,16 @@ def test_lr_range_goes_over_the_groups(notebook):
     assert notebook.user_ns["fit_history"].settings["max_lr"] == pytest.approx([1e-4, 1e-2])
 
 
+def test_a_sweep_chooses_its_rates_unless_something_is_planned(notebook):
+    by_losses = run(notebook, "r = %lr_find\nr")
+    assert by_losses.lrs[:5] == pytest.approx(1e-6 * 10 ** (np.arange(5) / 4))
+    planned = run(notebook, "r = %lr_find --num-steps 100\nr")
+    assert planned.lrs[:9] == pytest.approx(np.geomspace(1e-7, 10, 100)[:9])
+    run(notebook, "%config LrMagics.num_steps = 9")
+    configured = run(notebook, "r = %lr_find --no-stop\nr")
+    assert configured.lrs == pytest.approx(np.geomspace(1e-7, 10, 9))
+
+
 def test_option_values_may_be_expressions(notebook):
     notebook.push({"lowest": 1e-5, "n": 10})
     result = run(notebook, "r = %lr_find --start-lr lowest/10 --end-lr 1e-2 --num-steps n*2 --no-stop\nr")
@@ -147,6 +157,13 @@ def test_cell_form_sweeps_a_whole_training_cell_and_leaves_nothing(notebook):
     assert notebook.user_ns["steps"] == []
     assert "epoch" not in notebook.user_ns
     assert all(torch.equal(before[name], value) for name, value in notebook.user_ns["model"].state_dict().items())
+
+
+def test_cell_form_is_swept_in_even_strides(notebook):
+    notebook.push({"steps": []})
+    result = run(notebook, f"%%lr_find{CELL}")
+    assert np.diff(np.log10(result.lrs)) == pytest.approx(9 / 111)
+    assert result.lrs[0] == 1e-7
 
 
 def test_cell_form_trains_with_our_schedule(notebook):

@@ -101,6 +101,46 @@ def test_what_the_model_is_called_cannot_break_the_page():
     assert "&lt;Net&gt;" in reading_html(["The loss of <Net>."])
 
 
+def adaptive_view():
+    return LiveRangeTest(1e-6, 10, None, RunControl(), is_adaptive=True)
+
+
+def test_the_end_of_an_adaptive_sweep_is_said_to_be_a_bound_that_falls():
+    live = adaptive_view()
+    live.on_step(StepRecord(0, 1e-6, 2.3))
+    live._show_status()
+    assert "step 1 of at most 81 " in live.status.value
+    live.on_step(StepRecord(1, 1e-2, 2.0))
+    live._show_status()
+    assert "step 2 of at most 42 " in live.status.value
+    assert "at most 0 s left" in live.status.value
+
+
+def test_a_second_look_draws_its_curve_anew_and_counts_on():
+    live = adaptive_view()
+    for step in range(30):
+        live.on_step(StepRecord(step, 1e-6 * 10 ** (step / 4), 2.0))
+    live.on_step(StepRecord(0, 1e-3, 1.0))
+    live._draw_curve()
+    live._draw_curve()
+    assert live.figure.curve.x.tolist() == [1e-3]
+    live._show_status()
+    assert "step 31 of at most 106 " in live.status.value
+
+
+def test_the_axis_widens_once_to_a_whole_decade_and_its_clicks_with_it():
+    figure = adaptive_view().figure
+    ticks = figure.figure.axes[0]
+    for lr in (1e-6, 9.9, 10.0):
+        figure.widen_to(lr)
+    assert (figure.x_scale.min, figure.x_scale.max) == (1e-6, 10)
+    for lr, ends in ((12.0, (1e-6, 100)), (99.0, (1e-6, 100)), (100.00000001, (1e-6, 100)), (3e-8, (1e-8, 100))):
+        figure.widen_to(lr)
+        assert (figure.x_scale.min, figure.x_scale.max) == pytest.approx(ends)
+        assert figure.click_area.x.tolist() == pytest.approx(list(ends))
+        assert (ticks.tick_values[0], ticks.tick_values[-1]) == pytest.approx(ends)
+
+
 def test_the_curve_in_the_end_is_the_whole_curve(live, result):
     feed(live)
     live.finish(result)
@@ -167,7 +207,7 @@ def test_a_click_moves_the_choice_to_the_curve(live, result):
 def test_a_plot_has_no_command_while_its_next_sweep_runs(live, result):
     live.finish(result)
     assert live.panel.command.command.startswith("%fit_one_cycle 5 --max-lr ")
-    live.restart(RunControl())
+    live.restart(RunControl(), 100)
     assert live.panel.command.command == ""
 
 

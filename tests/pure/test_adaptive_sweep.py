@@ -1,76 +1,87 @@
 from __future__ import annotations
 
+from itertools import cycle
+
 import numpy as np
 import pytest
 
-from lr_magic.pure.curve_reading.adaptive_sweep import AdaptiveSweep, Move
-from lr_magic.pure.errors import SettingError
+from lr_magic.pure.curve_reading.adaptive_sweep import (
+    HIGHEST_LR,
+    START_LR,
+    AdaptiveStrides,
+    most_steps_left,
+    second_look_from,
+)
 
 
-def loss_at(lr: float) -> float:
+def loss_at(lr):
     return 2.3 - 1.8 / (1 + (1e-3 / lr) ** 1.5) + 0.05 * float(np.expm1(min(lr / 0.15, 30)))
 
 
-def run(sweep: AdaptiveSweep, loss=loss_at, noise=0.02, **options):
+def rates(strides, loss=loss_at, noise=0.02):
+    """All rates up to the highest, and whether the strides were still large when each was chosen."""
     generator = np.random.default_rng(0)
-    lrs, losses = [], []
-    while (move := sweep.next_move(lrs, losses, **options)).lr is not None and not move.is_restart:
-        lrs.append(move.lr)
-        losses.append(loss(move.lr) + generator.normal(0, noise))
-    return np.array(lrs), np.array(losses), move
+    lrs, were_large = [], []
+    while True:
+        were_large.append(strides.are_large)
+        lr = strides.next_lr()
+        if lr is None:
+            return np.array(lrs), were_large
+        lrs.append(lr)
+        strides.take(loss(lr) + generator.normal(0, noise))
 
 
-def test_large_strides_where_it_is_flat_and_fine_ones_where_it_bends():
-    lrs, _, last = run(AdaptiveSweep())
-    strides = np.diff(np.log10(lrs))
-    assert strides[:8] == pytest.approx([0.25] * 8)
-    assert strides[lrs[:-1] > 1e-2] == pytest.approx(0.1, rel=0.01)
-    assert last == Move(None)
+def test_four_rates_per_decade_while_it_is_flat_and_ten_from_the_first_movement_on():
+    lrs, were_large = rates(AdaptiveStrides())
+    first_fine = were_large.index(False)
+    assert lrs[: first_fine - 1] == pytest.approx(START_LR * 10 ** (np.arange(first_fine - 1) / 4))
+    assert np.diff(np.log10(lrs[first_fine - 1 :])) == pytest.approx(0.1)
+    assert 1e-4 < lrs[first_fine] < 3e-3
+    assert not any(were_large[first_fine:])
 
 
-def test_half_the_steps_of_the_usual_sweep():
-    assert len(run(AdaptiveSweep())[0]) < 65
+@pytest.mark.parametrize("amplitude", [0.0, 0.1])
+def test_a_flat_curve_is_crossed_in_large_strides_up_to_the_highest_rate(amplitude):
+    signs = cycle((1, -1))
+    lrs, _ = rates(AdaptiveStrides(), loss=lambda _: 2.3 + amplitude * next(signs), noise=0.0)
+    assert lrs == pytest.approx(np.geomspace(START_LR, HIGHEST_LR, 33))
 
 
-def test_ends_soon_after_the_blow_up():
-    lrs, losses, _ = run(AdaptiveSweep())
-    assert losses[-1] > losses[0]
-    assert lrs[-1] < 3
-
-
-def test_goes_on_past_ten_where_nothing_blows_up():
-    lrs, _, _ = run(AdaptiveSweep(), loss=lambda lr: 2.3 - 1.8 / (1 + 1 / lr))
-    assert 10 < lrs[-1] < 100.1
-
-
-def test_starts_lower_where_the_first_rates_are_too_high():
-    _, _, last = run(AdaptiveSweep(start_lr=0.8))
-    assert last.is_restart
-    assert last.lr == pytest.approx(0.8e-3)
-
-
-def test_looks_again_where_the_fall_was_hidden_by_noise():
-    lrs = (1e-6 * 10 ** (np.arange(28) / 4)).tolist()
-    losses = [2.0, 2.6] * 12 + [40.0] * 4
-    last = AdaptiveSweep().next_move(lrs, losses)
-    assert last == Move(pytest.approx(lrs[-1] * 10**-3.5), is_restart=True)
-
-
-def test_a_second_pass_strides_finely_and_never_restarts():
-    lrs, _, end = run(AdaptiveSweep(start_lr=1e-4), noise=1.0, is_second_pass=True)
-    assert np.diff(np.log10(lrs)) == pytest.approx(0.1, rel=0.01)
-    assert end == Move(None)
-
-
-def test_non_finite_ends_it():
-    assert AdaptiveSweep().next_move([1e-6] * 20, [2.3] * 19 + [float("nan")], is_second_pass=True) == Move(None)
+def test_a_rise_is_a_movement_too():
+    lrs, _ = rates(AdaptiveStrides(), loss=lambda lr: 2.3 + 5 * min(lr, 1.0))
+    assert np.diff(np.log10(lrs[lrs > 0.3])) == pytest.approx(0.1)
 
 
 def test_scale_and_shift_of_the_loss_do_not_matter():
-    plain = run(AdaptiveSweep())[0]
-    assert run(AdaptiveSweep(), loss=lambda lr: 50 * loss_at(lr), noise=1.0)[0] == pytest.approx(plain)
+    plain = rates(AdaptiveStrides())[0]
+    assert rates(AdaptiveStrides(), loss=lambda lr: 50 * loss_at(lr) - 30, noise=1.0)[0] == pytest.approx(plain)
 
 
-def test_bad_ranges_are_refused():
-    with pytest.raises(SettingError, match="highest_lr must be finite and above start_lr"):
-        AdaptiveSweep(start_lr=1.0, highest_lr=0.1)
+def test_a_second_look_goes_fifteen_rates_per_decade_all_the_way():
+    lrs, were_large = rates(AdaptiveStrides(1e-4, is_second_look=True))
+    assert lrs == pytest.approx(np.geomspace(1e-4, HIGHEST_LR, 91))
+    assert not any(were_large)
+
+
+def test_no_second_look_where_the_first_has_an_answer():
+    lrs = np.geomspace(1e-6, 1, 50)
+    assert second_look_from(lrs.tolist(), [loss_at(lr) for lr in lrs]) is None
+
+
+def test_a_second_look_from_below_the_blow_up_where_noise_hid_the_fall():
+    lrs = (1e-6 * 10 ** (np.arange(28) / 4)).tolist()
+    losses = [2.0, 2.6] * 12 + [40.0] * 4
+    assert second_look_from(lrs, losses) == pytest.approx(lrs[-1] * 10**-3.5)
+
+
+def test_a_second_look_from_below_the_start_where_the_first_rates_were_too_high():
+    lrs = (1e-6 * 10 ** (np.arange(9) / 4)).tolist()
+    assert second_look_from(lrs, [2.0, 2.1, 2.0, 2.2, 1.9, 2.1, 1e3, 1e5, float("nan")]) < 1e-6
+
+
+@pytest.mark.parametrize("is_second_look", [False, True])
+def test_the_most_steps_left_are_those_of_a_sweep_in_fine_strides(is_second_look):
+    strides = AdaptiveStrides(1e-3, is_second_look=True)
+    lrs, _ = rates(strides) if is_second_look else (1e-3 * 10 ** (np.arange(51) / 10), None)
+    left = [most_steps_left(lr, is_second_look=is_second_look) for lr in lrs]
+    assert left == list(range(len(lrs) - 1, -1, -1))

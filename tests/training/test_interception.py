@@ -18,7 +18,7 @@ from lr_magic.training.intercepting.interception import RunEnded
 from lr_magic.training.intercepting.interception_one_cycle import intercepted_one_cycle
 from lr_magic.training.intercepting.interception_range_test import intercepted_range_test
 from lr_magic.training.restoring.restore import restored
-from lr_magic.training.sweeping.sweep import SweepSettings
+from lr_magic.training.sweeping.sweep_settings import SweepSettings
 
 SETTINGS = SweepSettings(start_lr=1e-4, end_lr=1.0, num_steps=12, stop_when_diverged=False)
 

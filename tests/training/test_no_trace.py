@@ -8,6 +8,7 @@ import torch
 
 from lr_magic.pure.results.stop_reason import StopReason
 from lr_magic.training.cycle.one_cycle import fit_one_cycle
+from lr_magic.training.sweeping import sweep
 from lr_magic.training.sweeping.range_test import range_test
 
 from . import endings
@@ -25,6 +26,19 @@ def test_a_sweep_leaves_no_trace_however_it_ends(kind, ending):
     before = fingerprint(setup)
     result = range_test(setup, **{"start_lr": 1e-6, "end_lr": 1e-2, **settings})
     assert result.stop_reason is reason
+    assert fingerprint(setup) == before
+    assert "NOT" not in result.receipt
+
+
+@each_kind
+@pytest.mark.parametrize("ending", [endings.diverged, endings.non_finite], ids=lambda ending: ending.__name__)
+def test_a_second_look_leaves_no_trace(kind, ending, monkeypatch):
+    monkeypatch.setattr(sweep, "second_look_from", lambda *_: 1e-3)
+    setup, _, _ = ending(kind())
+    before = fingerprint(setup)
+    steps = []
+    result = range_test(setup, on_step=lambda record: steps.append(record.step))
+    assert steps.count(0) == 2
     assert fingerprint(setup) == before
     assert "NOT" not in result.receipt
 

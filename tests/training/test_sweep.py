@@ -11,7 +11,8 @@ from lr_magic.pure.schedules import sweep_lrs
 from lr_magic.training.steering import Steering
 from lr_magic.training.sweeping.range_test import range_test
 from lr_magic.training.sweeping.sweep import Sweep
-from lr_magic.training.sweeping.sweep_plan import SweepSettings, TimePlan
+from lr_magic.training.sweeping.sweep_plan import TimePlan
+from lr_magic.training.sweeping.sweep_settings import SweepSettings
 
 from .small_setups import small_model, small_setup
 
@@ -89,7 +90,7 @@ def test_a_nan_among_the_batches_of_a_rate_ends_the_sweep_at_that_step():
 
 def test_without_the_stop_a_blow_up_runs_on_but_a_nan_does_not():
     blow_up = [2.0] * 10 + [1.0] * 10 + [1e3] * 80
-    assert swept(optimizer_of(0.1), SweepSettings(), blow_up)[1].stop_reason is StopReason.DIVERGED
+    assert swept(optimizer_of(0.1), SweepSettings(num_steps=100), blow_up)[1].stop_reason is StopReason.DIVERGED
     free = SweepSettings(stop_when_diverged=False)
     assert swept(optimizer_of(0.1), free, blow_up)[1].stop_reason is StopReason.COMPLETED
     blow_up[50] = float("inf")
@@ -190,10 +191,10 @@ def test_the_result_knows_the_kind_of_optimizer_and_so_does_its_json(optimizer_t
 
 
 def test_the_suggestion_is_made_for_the_kind_of_optimizer():
-    losses = [1 + 1 / (1 + (lr / 1e-3) ** 2) + 5 * lr for lr in SweepSettings().lrs()]
+    losses = [1 + 1 / (1 + (lr / 1e-3) ** 2) + 5 * lr for lr in SweepSettings(num_steps=100).range.lrs()]
     rates = {}
     for optimizer in (optimizer_of(0.1), torch.optim.Adam([torch.nn.Parameter(torch.ones(1))])):
-        result = swept(optimizer, SweepSettings(), losses)[1]
+        result = swept(optimizer, SweepSettings(num_steps=100), losses)[1]
         rates[type(optimizer).__name__] = result.suggestion
         assert result.suggestion_for(300) == result.suggestion
         assert result.suggestion_for(3000) < result.suggestion == result.suggestions["bottom"]

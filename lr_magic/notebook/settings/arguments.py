@@ -27,9 +27,9 @@ _SETUP_ARGUMENTS = (
 
 _SWEEP_ARGUMENTS = (
     argument("model", nargs="?", help="Model: a name or an expression; default: the one found."),
-    argument("--start-lr", metavar="LR", help="First learning rate of the sweep, > 0; default 1e-7."),
-    argument("--end-lr", metavar="LR", help="Last learning rate of the sweep, > start; default 10."),
-    argument("--num-steps", metavar="N", help="Number of learning rates, >= 1; default 100."),
+    argument("--start-lr", metavar="LR", help="First learning rate of a plain sweep, > 0; else 1e-7."),
+    argument("--end-lr", metavar="LR", help="Last learning rate of a plain sweep, > start; else 10."),
+    argument("--num-steps", metavar="N", help="Number of rates of a plain sweep, >= 1; else 100."),
     argument("--batches-per-lr", metavar="K", help="Batches run at each rate, their losses averaged; default 1."),
     argument("--linear", action="store_true", help="Raise the rate by equal differences instead of equal ratios."),
     argument("--divergence-factor", metavar="X", help="How far above its fall the loss may rise; default 4."),

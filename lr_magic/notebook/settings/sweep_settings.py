@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lr_magic.notebook.settings.values import real_number, whole_number
-from lr_magic.training.sweeping.sweep import SweepSettings
+from lr_magic.training.sweeping.sweep_settings import SweepSettings
 
 if TYPE_CHECKING:
     from argparse import Namespace

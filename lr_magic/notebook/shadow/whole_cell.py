@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from lr_magic.pure.results.range_test_result import RangeTestResult
     from lr_magic.pure.results.records import StepRecord
     from lr_magic.training.restoring.restore import Restored
-    from lr_magic.training.sweeping.sweep import SweepSettings
+    from lr_magic.training.sweeping.sweep_settings import SweepSettings
 
 
 @dataclass(frozen=True)

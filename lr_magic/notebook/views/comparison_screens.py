@@ -10,6 +10,7 @@ from lr_magic.notebook.views.live_comparison import LiveComparison
 from lr_magic.notebook.views.saved_picture import SavedPicture
 from lr_magic.notebook.views.screen_choice import is_kernel
 from lr_magic.notebook.views.screens import report
+from lr_magic.notebook.views.step_count import StepCount
 from lr_magic.notebook.views.summary import comparison_summary, findings_text, trial_text
 from lr_magic.notebook.views.terminal_view import TerminalView
 
@@ -72,7 +73,7 @@ class TerminalComparison:
     def on_step(self, _lr: float, record: StepRecord) -> None:
         """Take one step of the trial at a rate."""
         if self._trial is None:
-            self._trial = TerminalView(self._num_steps)
+            self._trial = TerminalView(StepCount(self._num_steps))
         self._trial.on_step(record)
 
     def on_trial(self, trial: Trial) -> None:

@@ -14,7 +14,8 @@ from lr_magic.notebook.views.live_frame import LiveFrame
 from lr_magic.notebook.views.overlays import Overlays
 from lr_magic.notebook.views.range_test_figure import RangeTestFigure
 from lr_magic.notebook.views.run_buttons import RunButtons
-from lr_magic.notebook.views.status_line import Progress, ending_html, progress_html
+from lr_magic.notebook.views.status_line import ending_html, progress_html
+from lr_magic.notebook.views.step_count import StepCount
 from lr_magic.notebook.views.turns import Turns
 from lr_magic.pure.curve_reading.divergence import DivergenceRule
 from lr_magic.pure.curve_reading.smoothing import smooth
@@ -35,9 +36,11 @@ class LiveRangeTest:
     Parameters
     ----------
     start_lr, end_lr, num_steps, is_linear, divergence_factor
-        The planned sweep; `num_steps` is None where its length is a time.
+        The planned sweep; `num_steps` is None where its length is not known.
     control
         Where the buttons send their commands.
+    is_adaptive
+        Whether the sweep chooses its rates: then the ends are where it is expected to stay.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class LiveRangeTest:
         num_steps: int | None,
         control: RunControl,
         *,
+        is_adaptive: bool = False,
         is_linear: bool = False,
         divergence_factor: float = 4.0,
     ) -> None:
@@ -59,32 +63,35 @@ class LiveRangeTest:
             [self.status, self.figure.figure, self.buttons.widget, self.overlays.widget, self.panel.widget]
         )
         self.widget = self.frame.widget
-        self._num_steps = num_steps
         self._divergence_factor = divergence_factor
         curve = self._draw_curve
         self._turns = Turns(
             curve, curve, self._show_status, curve, self._draw_levels, curve, curve, self._draw_level_names
         )
         self._result: RangeTestResult | None = None
-        self._begin()
+        self._begin(StepCount(num_steps, is_adaptive=is_adaptive))
 
-    def _begin(self) -> None:
+    def _begin(self, count: StepCount) -> None:
+        self._count = count
+        self._begin_curve()
+        self._started = perf_counter()
+        self._show_status()
+
+    def _begin_curve(self) -> None:
         self._lrs = ThinnedCurve()
         self._losses = ThinnedCurve()
         self._last: StepRecord | None = None
         self._shown_lr: float | None = None
         self._rule = DivergenceRule(self._divergence_factor)
         self._limits = SettlingLimits()
-        self._started = perf_counter()
-        self._show_status()
 
-    def restart(self, control: RunControl) -> None:
-        """Another sweep follows in the same plot; the one before stays as an overlay."""
+    def restart(self, control: RunControl, num_steps: int | None) -> None:
+        """Another sweep, of so many steps, follows in the same plot; the one before stays as an overlay."""
         if self._result is not None:
             self.overlays.add("before", self._result)
         self.panel.close()
         self.buttons.reopen(control)
-        self._begin()
+        self._begin(StepCount(num_steps))
 
     def show_sharpness(self, sharpness: Sharpness) -> None:
         """Show the rate that the curvature allows beside the curve to come."""
@@ -92,6 +99,9 @@ class LiveRangeTest:
 
     def on_step(self, record: StepRecord) -> None:
         """Take one step of the sweep; redraws when the time has come."""
+        if self._count.take(record):
+            self._begin_curve()
+        self.figure.widen_to(record.lr)
         self._lrs.append(record.lr)
         self._losses.append(record.loss)
         self._last = record
@@ -142,6 +152,6 @@ class LiveRangeTest:
             self.figure.draw_level_names(*levels)
 
     def _show_status(self) -> None:
-        progress = Progress(len(self._losses), self._num_steps, perf_counter() - self._started)
+        progress = self._count.progress(perf_counter() - self._started)
         now = f" · lr {lr_text(self._last.lr)} · loss {self._last.loss:.4g}" if self._last else ""
         self.status.value = progress_html(progress, escape(progress.text + now))

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from lr_magic.pure.results.range_test_result import RangeTestResult
 
 NOTHING = np.array([])
+# A rate that is computed may miss the end of the axis by its last digits.
+_JUST_BELOW = 1 - 1e-9
 
 
 class RangeTestFigure:
@@ -27,7 +29,7 @@ class RangeTestFigure:
     Parameters
     ----------
     start_lr, end_lr
-        Ends of the learning-rate axis.
+        Ends of the learning-rate axis, as far as known; see `widen_to`.
     is_linear
         Whether the sweep, and with it the axis, is linear instead of geometric.
     """
@@ -54,6 +56,8 @@ class RangeTestFigure:
         self.sharpness = SharpnessMarks({"x": self.x_scale, "y": height_scale})
         self.click_area = _click_area({"x": self.x_scale, "y": height_scale}, start_lr, end_lr)
         self.choice = ChoiceMarks(self.x_scale, self.y_scale, height_scale)
+        x_axis, y_axis = _axes(self.x_scale, self.y_scale, start_lr, end_lr, is_linear=is_linear)
+        self._x_axis = x_axis
         self.figure = bqplot.Figure(
             marks=[
                 *self.sharpness.marks,
@@ -64,13 +68,24 @@ class RangeTestFigure:
                 self.click_area,
                 *self.choice.above,
             ],
-            axes=_axes(self.x_scale, self.y_scale, start_lr, end_lr, is_linear=is_linear),
+            axes=[x_axis, y_axis],
             layout=Layout(width="100%", height="340px"),
             fig_margin={"top": 24, "bottom": 46, "left": 62, "right": 24},
             background_style={"fill": "none"},
             animation_duration=0,
             display_toolbar=False,
         )
+
+    def widen_to(self, lr: float) -> None:
+        """Move an end of the learning-rate axis out to the next whole decade, where the rate lies beyond it."""
+        low, high = self.x_scale.min, self.x_scale.max
+        if low * _JUST_BELOW <= lr <= high / _JUST_BELOW:
+            return
+        low, high = min(low, 10.0 ** np.floor(np.log10(lr))), max(high, 10.0 ** np.ceil(np.log10(lr * _JUST_BELOW)))
+        with self.x_scale.hold_sync():
+            self.x_scale.min, self.x_scale.max = low, high
+        self._x_axis.tick_values = _decades(low, high)
+        self.click_area.x = np.array([low, high])
 
     def draw_curve(self, lrs: np.ndarray, losses: np.ndarray, smoothed_losses: np.ndarray) -> None:
         """Show what has been measured; (n,) float64 each."""

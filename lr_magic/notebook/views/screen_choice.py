@@ -17,7 +17,9 @@ from lr_magic.notebook.views.screens import (
     TerminalFit,
     TerminalRangeTest,
 )
+from lr_magic.notebook.views.step_count import StepCount
 from lr_magic.pure.control import RunControl
+from lr_magic.pure.curve_reading.adaptive_sweep import START_LR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from lr_magic.notebook.trainings import Training
     from lr_magic.pure.results.finding import Finding
     from lr_magic.pure.results.range_test_result import RangeTestResult
-    from lr_magic.training.sweeping.sweep import SweepSettings
+    from lr_magic.training.sweeping.sweep_settings import SweepSettings
 
 
 def is_kernel(shell: InteractiveShell) -> bool:
@@ -58,15 +60,16 @@ def range_test_screen(
     """Open the screen of a range test."""
     if not is_live:
         return QuietScreen(findings, has_pictures=is_kernel(shell))
-    num_steps = settings.num_steps if settings.seconds is None else None
     if not is_kernel(shell):
-        return TerminalRangeTest(findings, num_steps)
+        return TerminalRangeTest(findings, StepCount(settings.planned_steps, is_adaptive=settings.is_adaptive))
+    start_lr = START_LR if settings.is_adaptive else settings.range.start_lr
     swept = [result for _, result in earlier if len(result.lrs)]
     live = LiveRangeTest(
-        min([settings.start_lr, *(float(result.lrs[0]) for result in swept)]),
-        max([settings.end_lr, *(float(result.lrs[-1]) for result in swept)]),
-        num_steps,
+        min([start_lr, *(float(result.lrs[0]) for result in swept)]),
+        max([settings.range.end_lr, *(float(result.lrs[-1]) for result in swept)]),
+        settings.planned_steps,
         control,
+        is_adaptive=settings.is_adaptive,
         is_linear=settings.linear,
         divergence_factor=settings.divergence_factor,
     )
@@ -89,7 +92,7 @@ def fit_screen(
         return QuietScreen(findings, has_pictures=is_kernel(shell))
     total_steps = training.total_steps(settings)
     if not is_kernel(shell):
-        return TerminalFit(findings, total_steps)
+        return TerminalFit(findings, StepCount(total_steps))
     schedule, epochs = settings.schedule(total_steps), settings.epochs
     live = LiveFit(schedule, epochs, control, has_momentum=training.has_momentum, can_extend=training.can_extend)
     return NotebookFit(findings, live)

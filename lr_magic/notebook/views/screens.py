@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from lr_magic.notebook.views.live_fit import LiveFit
     from lr_magic.notebook.views.live_range_test import LiveRangeTest
+    from lr_magic.notebook.views.step_count import StepCount
     from lr_magic.pure.results.finding import Finding
     from lr_magic.pure.results.fit_event import FitEvent
     from lr_magic.pure.results.range_test_result import RangeTestResult
@@ -100,9 +101,9 @@ class NotebookFit:
 class TerminalRangeTest:
     """A live line, then the summary."""
 
-    def __init__(self, findings: Sequence[Finding], num_steps: int | None) -> None:
+    def __init__(self, findings: Sequence[Finding], count: StepCount) -> None:
         print(findings_text(findings))  # noqa: T201 - the terminal is the view
-        self._live = TerminalView(num_steps)
+        self._live = TerminalView(count)
         self.on_step = self._live.on_step
 
     def finish(self, result: RangeTestResult) -> None:
@@ -113,9 +114,9 @@ class TerminalRangeTest:
 class TerminalFit:
     """A live line under the growing table of epochs, then the summary."""
 
-    def __init__(self, findings: Sequence[Finding], num_steps: int | None) -> None:
+    def __init__(self, findings: Sequence[Finding], count: StepCount) -> None:
         print(findings_text(findings))  # noqa: T201 - the terminal is the view
-        self._live = TerminalView(num_steps)
+        self._live = TerminalView(count)
         self.on_step = self._live.on_step
         self.on_epoch = self._live.on_epoch
         self.on_event = self._live.on_event

@@ -23,11 +23,14 @@ class Progress:
         Steps; `total` is None where the length is not known.
     elapsed_s
         Seconds since the first step began.
+    is_at_most
+        Whether the run may end before `total`.
     """
 
     done: int
     total: int | None
     elapsed_s: float
+    is_at_most: bool = False
 
     @property
     def fraction(self) -> float:
@@ -39,10 +42,11 @@ class Progress:
         """Steps, speed and time left in words."""
         if not self.done:
             return "starting"
-        of = f" of {self.total:,}" if self.total else ""
+        at_most = "at most " if self.is_at_most else ""
+        of = f" of {at_most}{self.total:,}" if self.total else ""
         parts = [f"step {self.done:,}{of}", speed(self.done / max(self.elapsed_s, 1e-9))]
         if self.total and self.done < self.total:
-            parts.append(f"{duration(self.elapsed_s / self.done * (self.total - self.done))} left")
+            parts.append(f"{at_most}{duration(self.elapsed_s / self.done * (self.total - self.done))} left")
         return " · ".join(parts)
 
 

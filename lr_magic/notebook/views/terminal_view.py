@@ -11,12 +11,12 @@ from rich.live import Live
 from rich.text import Text
 
 from lr_magic.notebook.views.epoch_table import epoch_table_text
-from lr_magic.notebook.views.status_line import Progress
 from lr_magic.pure.curve_reading.smoothing import smooth
 from lr_magic.pure.picture.lr_text import lr_text
 from lr_magic.pure.picture.thinning import ThinnedCurve
 
 if TYPE_CHECKING:
+    from lr_magic.notebook.views.step_count import StepCount
     from lr_magic.pure.results.fit_event import FitEvent
     from lr_magic.pure.results.records import EpochRecord, StepRecord
 
@@ -29,12 +29,12 @@ class TerminalView:
 
     Parameters
     ----------
-    num_steps
-        Planned number of steps; None where it is not known.
+    count
+        Counts the steps.
     """
 
-    def __init__(self, num_steps: int | None) -> None:
-        self._num_steps = num_steps
+    def __init__(self, count: StepCount) -> None:
+        self._count = count
         self._curve = ThinnedCurve(max_buckets=60)
         self._last: StepRecord | None = None
         self._epochs: list[EpochRecord] = []
@@ -48,6 +48,8 @@ class TerminalView:
 
     def on_step(self, record: StepRecord) -> None:
         """Take one step."""
+        if self._count.take(record):
+            self._curve = ThinnedCurve(max_buckets=60)
         self._curve.append(record.loss)
         self._last = record
 
@@ -65,7 +67,7 @@ class TerminalView:
         self._console.print(summary, highlight=False, markup=False)
 
     def _text(self) -> Text:
-        progress = Progress(len(self._curve), self._num_steps, perf_counter() - self._started)
+        progress = self._count.progress(perf_counter() - self._started)
         line = progress.text
         if self._last is not None:
             curve = spark_line(smooth(self._curve.means))

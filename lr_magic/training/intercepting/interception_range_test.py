@@ -10,7 +10,8 @@ from lr_magic.pure.results.stop_reason import StopReason
 from lr_magic.training.endings import attach_result
 from lr_magic.training.intercepting.interception import Interception
 from lr_magic.training.intercepting.interception_rates import device_of, rates_of
-from lr_magic.training.sweeping.sweep import Sweep, SweepSettings
+from lr_magic.training.sweeping.sweep import Sweep
+from lr_magic.training.sweeping.sweep_settings import SweepSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +36,9 @@ def intercepted_range_test(
     control: RunControl | None = None,
 ) -> RangeTestResult:
     """Run a person's training with the steps of its optimizer swept, end it when the sweep is over.
+
+    A person's own loop cannot be begun again, so the sweep does not choose its rates: where nothing else is said they
+    are evenly spaced from 1e-7 to where the loss blows up, at most 100.
 
     Parameters
     ----------
@@ -62,7 +66,7 @@ def intercepted_range_test(
     BaseException
         Whatever the training raises, after everything was put back; the partial result is its ``lr_magic_result``.
     """
-    driver = _SweepDriver(settings or SweepSettings(), on_step, control)
+    driver = _SweepDriver((settings or SweepSettings()).in_one_pass(), on_step, control)
     interception = Interception(driver, optimizer, name_of)
     receipt: RestoreReceipt | None = None
     try:

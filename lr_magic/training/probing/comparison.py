@@ -129,6 +129,7 @@ class _Comparison:
         """Train at a rate, judge, put back."""
         watch = TrialWatch(lr, self._rival(), self._steps, self._on_step, self._control)
         without_validation = replace(self._setup, valid_loader=None)
+        self._setup.begin_anew()
         with restored(self._setup) as self._receipt:
             # Sets every group to its share of the rate, which is then its peak.
             SweptRates([self._setup.optimizer]).set(lr)

@@ -11,7 +11,8 @@ from lr_magic.training.restoring.restore import restored
 from lr_magic.training.restoring.restore_receipt import RestoreReceipt
 from lr_magic.training.setup import refuse_misplaced_model
 from lr_magic.training.step import StepRunner
-from lr_magic.training.sweeping.sweep import Sweep, SweepSettings
+from lr_magic.training.sweeping.sweep import Sweep
+from lr_magic.training.sweeping.sweep_settings import SweepSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
 def range_test(
     setup: TrainingSetup,
     *,
-    start_lr: float = 1e-7,
-    end_lr: float = 10.0,
-    num_steps: int = 100,
+    start_lr: float | None = None,
+    end_lr: float | None = None,
+    num_steps: int | None = None,
     batches_per_lr: int = 1,
     linear: bool = False,
     divergence_factor: float = 4.0,
@@ -38,6 +39,10 @@ def range_test(
 ) -> RangeTestResult:
     """Train `setup` for a while at rising learning rates, then put everything back as it was.
 
+    Without a range, a number of steps or a time it chooses the rates from the losses: large strides from 1e-6 while
+    nothing moves, fine ones from there to the blow-up. Where that shows no answer, it puts everything back and looks a
+    second time, finer, from further below.
+
     Parameters
     ----------
     setup
@@ -45,7 +50,7 @@ def range_test(
     start_lr, end_lr, num_steps, batches_per_lr, linear, divergence_factor, stop_when_diverged, seconds
         See `SweepSettings`.
     on_step
-        Called once per learning rate, in order, possibly some steps late.
+        Called once per learning rate, in order, possibly some steps late. A second look begins at step 0 again.
     control
         Read between steps: Stop ends the sweep, Pause holds it.
 
@@ -70,8 +75,12 @@ def range_test(
     sweep = Sweep(settings, [setup.optimizer], setup.target_device, on_step=on_step, control=control)
     receipt = RestoreReceipt()
     try:
-        with restored(setup) as receipt:
-            _run(setup, sweep)
+        is_under_way = True
+        while is_under_way:
+            with restored(setup) as receipt:
+                _run(setup, sweep)
+            is_under_way = sweep.begin_again()
+            setup.begin_anew()
     except BaseException as error:
         sweep.abort(error)
         attach_result(error, _result(sweep, receipt))

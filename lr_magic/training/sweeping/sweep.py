@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lr_magic.pure.curve_reading.adaptive_sweep import AdaptiveStrides, second_look_from
 from lr_magic.pure.curve_reading.divergence import DivergenceRule
 from lr_magic.pure.results.range_test_result import RangeTestResult
 from lr_magic.pure.results.records import StepRecord
@@ -16,7 +17,8 @@ from lr_magic.training.endings import detail_of, reason_of
 from lr_magic.training.loss_fetching import fetcher_for
 from lr_magic.training.param_groups import SweptRates, kind_of
 from lr_magic.training.steering import Steering
-from lr_magic.training.sweeping.sweep_plan import SweepSettings, plan_of
+from lr_magic.training.sweeping.sweep_plan import AdaptivePlan, plan_of
+from lr_magic.training.sweeping.swept_points import SweptPoints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,8 +27,9 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
     from lr_magic.pure.control import RunControl
+    from lr_magic.training.sweeping.sweep_settings import SweepSettings
 
-__all__ = ["Sweep", "SweepSettings"]
+_BLOWN_UP = (StopReason.DIVERGED, StopReason.NON_FINITE)
 
 
 class Sweep:
@@ -34,7 +37,8 @@ class Sweep:
 
     ``begin_step()`` before a step sets the rates (False: the sweep is over, make no step); ``end_step(loss)`` after it
     takes the step's loss (False: over). Losses are read late, so the end may be noticed some steps after the step that
-    caused it; what came after that step is not recorded. ``result()`` says what was measured.
+    caused it; what came after that step is not recorded. ``result()`` says what was measured. ``begin_again()``, once
+    it is over and everything is put back, says whether a second look follows.
 
     Parameters
     ----------
@@ -70,6 +74,8 @@ class Sweep:
         self._set_rates = SweptRates(optimizers).set
         self._kind = kind_of([group for optimizer in optimizers for group in optimizer.param_groups])
         self._plan = plan_of(settings)
+        self._may_look_again = settings.is_adaptive
+        self._device = device
         self._fetcher = fetcher_for(device)
         self._rule = DivergenceRule(settings.divergence_factor)
         self._steering = Steering(control)
@@ -79,8 +85,7 @@ class Sweep:
         self._num_at_lr = 0
         self._lrs_under_way: deque[float] = deque()
         self._losses_at_lr: list[float] = []
-        self._lrs: list[float] = []
-        self._losses: list[float] = []
+        self._points = SweptPoints()
 
     @property
     def is_over(self) -> bool:
@@ -115,6 +120,9 @@ class Sweep:
         self._num_at_lr = (self._num_at_lr + 1) % self._batches_per_lr
         for number in self._fetcher.add(loss):
             self._take(number)
+        if self._plan.needs_last_loss:
+            for number in self._fetcher.finish():
+                self._take(number)
         return self.stop_reason is None
 
     def end(self, reason: StopReason) -> None:
@@ -134,14 +142,33 @@ class Sweep:
                 self._take(number)
         self.stop_reason, self._detail = reason_of(error), detail_of(error)
 
+    def begin_again(self) -> bool:
+        """Go back to below the blow-up for a second, finer look, if the first one shows no answer."""
+        if not self._may_look_again or self.stop_reason not in _BLOWN_UP:
+            return False
+        self._may_look_again = False
+        start_lr = second_look_from(self._points.lrs, self._points.losses)
+        if start_lr is None:
+            return False
+        self._points.begin_again()
+        self._fetcher = fetcher_for(self._device)
+        self._plan = AdaptivePlan(AdaptiveStrides(start_lr, is_second_look=True))
+        self._rule = DivergenceRule(self._settings.divergence_factor)
+        self._lrs_under_way.clear()
+        self.stop_reason = None
+        return True
+
     def result(self) -> RangeTestResult:
         """What was measured so far."""
+        # A second look that came to its own end stands for itself.
+        has_ended = self.stop_reason in _BLOWN_UP or self.stop_reason is StopReason.COMPLETED
+        lrs, losses = (self._points.lrs, self._points.losses) if has_ended else self._points.of_both_looks()
         return RangeTestResult(
-            lrs=np.array(self._lrs),
-            losses=np.array(self._losses),
+            lrs=np.array(lrs),
+            losses=np.array(losses),
             stop_reason=self.stop_reason,
             stop_detail=self._detail,
-            settings=dict(vars(self._settings)),
+            settings=dict(self._settings.as_run()),
             optimizer_kind=self._kind,
         )
 
@@ -160,10 +187,10 @@ class Sweep:
             self._losses_at_lr.clear()
 
     def _record(self, lr: float, loss: float) -> None:
-        self._lrs.append(lr)
-        self._losses.append(loss)
+        self._points.append(lr, loss)
+        self._plan.take(loss)
         reason = self._rule.update(loss)
         if reason is StopReason.NON_FINITE or (reason is not None and self._settings.stop_when_diverged):
             self.stop_reason = reason
         if self._on_step is not None:
-            self._on_step(StepRecord(len(self._lrs) - 1, lr, loss))
+            self._on_step(StepRecord(len(self._points.lrs) - 1, lr, loss))

@@ -12,7 +12,7 @@ from lr_magic.notebook.body import setup_from_body
 from lr_magic.notebook.shadow import whole_cell
 from lr_magic.training.cycle.one_cycle import fit_one_cycle
 from lr_magic.training.sweeping.range_test import range_test
-from lr_magic.training.sweeping.sweep import SweepSettings
+from lr_magic.training.sweeping.sweep_settings import SweepSettings
 
 BODY = """
 optimizer.zero_grad()

@@ -12,6 +12,7 @@ from torch import nn
 from lr_magic.notebook.body import setup_from_body
 from lr_magic.notebook.discovery.request import DiscoveryRequest
 from lr_magic.pure.errors import BatchError, DiscoveryError, SettingError
+from lr_magic.training.sweeping import sweep as sweep_module
 from lr_magic.training.sweeping.range_test import range_test
 
 from .own_loop import losses_of_own_loop, snapshot
@@ -196,6 +197,17 @@ def test_a_state_carried_from_step_to_step(notebook):
     """
     assert_same_losses(notebook, CLAUSE, body)
     assert torch.equal(notebook["h"], torch.zeros(1, 8, 8))
+
+
+def test_a_second_look_begins_without_the_state_that_the_first_one_carried(notebook, monkeypatch):
+    monkeypatch.setattr(sweep_module, "second_look_from", lambda *_: 1e-5)
+    notebook["carried"] = 0.0
+    body = STEP + "loss = loss + carried\noptimizer.zero_grad()\nloss.backward()\noptimizer.step()\ncarried = 0.25"
+    records = []
+    range_test(setup_from_body(CLAUSE, body, notebook).setup, on_step=records.append)
+    first, second = (record.loss for record in records if record.step == 0)
+    assert first == second
+    assert notebook["carried"] == 0.0
 
 
 def test_names_in_comprehensions_lambdas_and_functions(notebook):

@@ -11,7 +11,7 @@ from lr_magic.notebook.discovery.request import DiscoveryRequest
 from lr_magic.notebook.shadow import names_put_back, whole_cell
 from lr_magic.pure.errors import DiscoveryError
 from lr_magic.pure.results.stop_reason import StopReason
-from lr_magic.training.sweeping.sweep import SweepSettings
+from lr_magic.training.sweeping.sweep_settings import SweepSettings
 
 from .conftest import run
 

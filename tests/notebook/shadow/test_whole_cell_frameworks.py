@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from lr_magic.notebook.shadow import whole_cell
-from lr_magic.training.sweeping.sweep import SweepSettings
+from lr_magic.training.sweeping.sweep_settings import SweepSettings
 
 SETTINGS = SweepSettings(start_lr=1e-5, end_lr=0.5, num_steps=4, stop_when_diverged=False)
 
