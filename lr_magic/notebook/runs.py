@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import contextmanager
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from lr_magic.notebook.first_stage import first_stage_lr
@@ -121,8 +122,7 @@ def replay(screen: FitScreen, history: FitHistory) -> None:
     if point is None:
         return
     epochs = history.epochs[: point.num_epochs]
-    num_finished = point.num_made - len(point.samples)
-    ends = {round(num_finished * (i + 1) / len(epochs)): epoch for i, epoch in enumerate(epochs)}
+    ends = dict(zip(accumulate(epoch.num_steps for epoch in epochs), epochs, strict=True))
     events = deque(history.events)
     for num_made, record in enumerate(history.steps[: point.num_made], start=1):
         while events and events[0].step <= record.step:

@@ -26,15 +26,16 @@ def line(axes, label):
 
 
 def steered_history(max_lr):
+    """As a training of four epochs of 25 steps leaves it that was steered twice: planned for 100 steps, over after 70."""
     events = [
         FitEvent(50, EventKind.PEAK_LOWERED, "rates divided by 3", 3.0),
         FitEvent(60, EventKind.ANNEALED, "cooling", 10),
     ]
     cycle = SteeredCycle.of(OneCycle(1e-2, 100, **SHAPE), events)
     steps = [StepRecord(i, cycle.lr_at(i), 1.0, 0.9) for i in range(70)]
-    settings = {"epochs": 4, "steps": None, "max_lr": max_lr, **SHAPE}
-    epochs = [EpochRecord(1, 1.0, 0.9, {}, 1.0), EpochRecord(2, 0.9, 0.7, {}, 1.0), EpochRecord(3, 0.9, 0.8, {}, 1.0)]
-    return FitHistory(steps, epochs, StopReason.STOPPED, planned_steps=100, settings=settings, events=events)
+    settings = {"epochs": 4, "steps": None, "total_steps": 100, "max_lr": max_lr, **SHAPE}
+    epochs = [EpochRecord(i + 1, 1.0, loss, {}, 1.0, n) for i, (loss, n) in enumerate([(0.9, 25), (0.7, 25), (0.8, 20)])]
+    return FitHistory(steps, epochs, StopReason.COMPLETED, planned_steps=70, settings=settings, events=events)
 
 
 def test_a_training_shows_the_steered_plan_and_what_was_done_to_it():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import signal
+from itertools import accumulate
 
 import pytest
 import torch
@@ -387,3 +388,24 @@ def test_groups_are_put_back_also_after_an_interrupt():
     with pytest.raises(KeyboardInterrupt):
         fit_one_cycle(setup, epochs=1, max_lr=slice(1e-4, 1e-2), weight_decay=0.3)
     assert fingerprint(setup)["groups"] == before
+
+
+def test_the_picture_of_a_steered_training_plans_the_rates_that_were_used():
+    setup, control = small_setup(valid_loader=DataLoader(small_data(), batch_size=32)), RunControl()
+
+    def steer(record):
+        if record.step == 7:
+            control.lower_peak(3)
+        if record.step == 9:
+            control.anneal(steps=4)
+
+    history = fit_one_cycle(setup, epochs=5, max_lr=1e-2, on_step=steer, control=control)
+    loss_axes, lr_axes, *_ = history.plot().axes
+    planned = next(line for line in lr_axes.lines if line.get_label() == "planned")
+    used = [step.lr for step in history.steps]
+    assert list(planned.get_xdata()) == list(range(len(used)))
+    assert planned.get_ydata() == pytest.approx(used)
+    validation = next(line for line in loss_axes.lines if line.get_label() == "validation loss")
+    ends = list(accumulate(epoch.num_steps for epoch in history.epochs))
+    assert ends[-1] == len(used)
+    assert [x + 1 for x in validation.get_xdata()] == ends

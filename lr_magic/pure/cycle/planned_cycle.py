@@ -16,8 +16,8 @@ _SHAPE = ("pct_start", "div_factor", "final_div_factor", "base_momentum", "max_m
 def planned_cycle(history: FitHistory) -> SteeredCycle | None:
     """Cycle of the param group with the highest peak, with all that was done to it; None where settings are missing."""
     settings = history.settings
-    if history.planned_steps is None or not {"max_lr", *_SHAPE} <= set(settings):
+    if not {"max_lr", "total_steps", *_SHAPE} <= set(settings):
         return None
     peaks = settings["max_lr"] if isinstance(settings["max_lr"], (list, tuple)) else [settings["max_lr"]]
-    cycle = OneCycle(max(peaks), history.planned_steps, **{name: settings[name] for name in _SHAPE})
+    cycle = OneCycle(max(peaks), settings["total_steps"], **{name: settings[name] for name in _SHAPE})
     return SteeredCycle.of(cycle, history.events)

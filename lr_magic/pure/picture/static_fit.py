@@ -56,11 +56,8 @@ def _plot_validation(axes: Axes, history: FitHistory) -> None:
 
 
 def _epoch_ends(history: FitHistory) -> np.ndarray:
-    """Last step of each epoch: what epochs and steps were planned says how many steps one has."""
-    num_made = history.steps[-1].step + 1
-    epochs = history.settings.get("epochs")
-    per_epoch = history.planned_steps / epochs if history.planned_steps and epochs else num_made / len(history.epochs)
-    return np.minimum(np.arange(1, len(history.epochs) + 1) * per_epoch, num_made) - 1
+    """Last step of each epoch."""
+    return np.cumsum([epoch.num_steps for epoch in history.epochs]) - 1
 
 
 def _draw_schedule(axes: Axes, history: FitHistory) -> None:

@@ -41,6 +41,8 @@ class EpochRecord:
         Name to value: on the validation data where there are some, else on the training batches.
     seconds
         Duration, validation included.
+    num_steps
+        Number of its optimizer steps.
     """
 
     epoch: int
@@ -48,3 +50,4 @@ class EpochRecord:
     valid_loss: float | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
+    num_steps: int = 0

@@ -57,4 +57,5 @@ class EpochTally:
             valid_loss=None if validated is None else validated[0],
             metrics=self._means.read() if validated is None else validated[1],
             seconds=self.seconds(paused_seconds),
+            num_steps=len(self.samples),
         )

@@ -90,6 +90,7 @@ def new_plan(
     settings = {
         "epochs": epochs,
         "steps": steps,
+        "total_steps": total_steps,
         "max_lr": peaks.lrs[0] if len(set(peaks.lrs)) == 1 else peaks.lrs,
         "max_lr_as_given": _plain(max_lr),
         **dict(zip(_SHAPE, shape, strict=True)),
