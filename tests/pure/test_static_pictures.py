@@ -26,7 +26,7 @@ def line(axes, label):
 
 
 def steered_history(max_lr):
-    """As a training of four epochs of 25 steps leaves it that was steered twice: planned for 100 steps, over after 70."""
+    """As a training of four epochs of 25 steps leaves it that was steered twice and over after 70."""
     events = [
         FitEvent(50, EventKind.PEAK_LOWERED, "rates divided by 3", 3.0),
         FitEvent(60, EventKind.ANNEALED, "cooling", 10),
@@ -34,7 +34,8 @@ def steered_history(max_lr):
     cycle = SteeredCycle.of(OneCycle(1e-2, 100, **SHAPE), events)
     steps = [StepRecord(i, cycle.lr_at(i), 1.0, 0.9) for i in range(70)]
     settings = {"epochs": 4, "steps": None, "total_steps": 100, "max_lr": max_lr, **SHAPE}
-    epochs = [EpochRecord(i + 1, 1.0, loss, {}, 1.0, n) for i, (loss, n) in enumerate([(0.9, 25), (0.7, 25), (0.8, 20)])]
+    ends = enumerate([(0.9, 25), (0.7, 25), (0.8, 20)], start=1)
+    epochs = [EpochRecord(epoch, 1.0, loss, {}, 1.0, num_steps) for epoch, (loss, num_steps) in ends]
     return FitHistory(steps, epochs, StopReason.COMPLETED, planned_steps=70, settings=settings, events=events)
 
 

@@ -82,7 +82,8 @@ def intercepted_one_cycle(
     shape = (pct_start, div_factor, final_div_factor, base_momentum, max_momentum)
     cycles = [OneCycle(float(peak), total_steps, *shape) for peak in peaks]
     names = ("pct_start", "div_factor", "final_div_factor", "base_momentum", "max_momentum")
-    settings = {"steps": total_steps, "total_steps": total_steps, "max_lr": max_lr, **dict(zip(names, shape, strict=True))}
+    length = {"steps": total_steps, "total_steps": total_steps}
+    settings = {**length, "max_lr": max_lr, **dict(zip(names, shape, strict=True))}
     history = FitHistory(planned_steps=total_steps, settings=settings)
     driver = _CycleDriver(cycles, history, known, on_step=on_step, on_event=on_event, control=control)
     interception = Interception(driver, optimizer, name_of)
