@@ -73,6 +73,8 @@ def test_the_whole_session(notebook, capsys):
     assert low == pytest.approx(high / 100)
     assert "is proposed" in found.reading
     history = run(notebook, "%fit_one_cycle 2 --no-live --metric accuracy")
+    peak = next(finding for finding in history.setup if finding.role == "peak lr")
+    assert " to " in peak.name
     assert history.settings["max_lr"] == pytest.approx([low, high / 10, high], rel=1e-2)
     assert not same(weights(notebook)[:-2], body)
     assert history.epochs[-1].metrics["accuracy"] > 0.5

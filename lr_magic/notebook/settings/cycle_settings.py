@@ -47,7 +47,13 @@ class CycleSettings:
     @property
     def finding(self) -> Finding:
         """The peak and where it comes from, as a line of the report."""
-        return Finding("peak lr", lr_text(self.highest_lr, digits=3), self.origin_of_max_lr)
+        return Finding("peak lr", self._peak_text(), self.origin_of_max_lr)
+
+    def _peak_text(self) -> str:
+        highest = lr_text(self.highest_lr, digits=3)
+        if isinstance(self.max_lr, slice) and self.max_lr.start is not None:
+            return f"{lr_text(float(self.max_lr.start), digits=3)} to {highest}"
+        return highest
 
     def schedule(self, total_steps: int) -> OneCycle:
         """Schedule of the param group with the highest peak."""
