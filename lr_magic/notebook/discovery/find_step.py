@@ -64,7 +64,14 @@ def find_step(
     model = parts.wiring.model
     touched = [value for one in followed for value in touched_by(one.step)]
     loaders = [loader.value for loader in (parts.train, parts.valid) if loader is not None]
-    room = restored(modules=[model.value], optimizers=[parts.optimizer], loaders=loaders, touched=touched)
+    room = restored(
+        modules=[model.value],
+        optimizers=[parts.optimizer],
+        loaders=loaders,
+        # Those of the notebook: a search among all objects of the process takes longer than the trials.
+        schedulers=[scheduler.value for scheduler in candidates.schedulers],
+        touched=touched,
+    )
     with room, index_guard(parts.device):
         model.value.train()
         batches = [move(batch, parts.device) for batch in draw_trial_batches(parts.train, request.magic)]

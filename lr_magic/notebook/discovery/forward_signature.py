@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 _STATE_WORDS = frozenset({"hidden", "h", "h0", "hc", "hx", "c0", "cell", "state", "states", "carry", "memory", "prev"})
+_DRAWN_WORDS = frozenset({"t", "time", "times", "timestep", "timesteps", "sigma", "sigmas", "noise"})
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,11 @@ def signature_of(model: nn.Module) -> ForwardSignature:
 def is_state(parameter: str) -> bool:
     """Tell whether a parameter is what the loop carries from step to step: a batch never fills it."""
     return bool(_STATE_WORDS & set(words_of(parameter))) or parameter.lower() in _STATE_WORDS
+
+
+def is_drawn(parameter: str) -> bool:
+    """Tell whether a parameter is what a diffusion loop draws for each batch: a time, a noise."""
+    return bool(_DRAWN_WORDS & set(words_of(parameter)))
 
 
 def is_length(parameter: str) -> bool:

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import torch
 
 from lr_magic.notebook.discovery.batch_items import Item, is_object, items_of
-from lr_magic.notebook.discovery.forward_signature import ForwardSignature, is_length, is_mask, is_state, is_target
+from lr_magic.notebook.discovery.forward_signature import (
+    ForwardSignature,
+    is_drawn,
+    is_length,
+    is_mask,
+    is_state,
+    is_target,
+)
 from lr_magic.notebook.discovery.input_reading import InputReading
 from lr_magic.notebook.discovery.words import sounds_like_target
 
@@ -49,6 +56,11 @@ def missing_parameter(batch: object, signature: ForwardSignature) -> str | None:
     for parameter in signature.required:
         if is_state(parameter) and _key_for(parameter, names) is None:
             return parameter
+    if len(signature.required) >= len(items) > 1:
+        # with nothing left to compare the output with, a time or a noise is what the loop draws
+        drawn = [p for p in signature.required if is_drawn(p) and _key_for(p, names) is None]
+        if drawn:
+            return drawn[0]
     return signature.required[len(items)] if len(signature.required) > len(items) else None
 
 

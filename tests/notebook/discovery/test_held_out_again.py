@@ -124,7 +124,7 @@ for epoch in range(1):
 
 
 def test_diffusion_before_its_loop_is_asked_about(notebook):
-    assert "`net.forward` needs" in notebook(IMPORTS, CONDITIONED).refusal()
+    assert "`net.forward` needs `t`" in notebook(IMPORTS, CONDITIONED).refusal()
 
 
 def test_diffusion_after_its_loop(notebook):
@@ -295,7 +295,8 @@ def test_two_domains_before_their_loop_are_asked_about(notebook):
 
 
 def test_two_domains_after_their_loop(notebook):
-    notebook(IMPORTS, DOMAINS, DOMAINS_LOOP).found_or_asked(DOMAINS_STEP)
+    book = notebook(IMPORTS, DOMAINS, DOMAINS_LOOP)
+    book.check_loss(book.find(), DOMAINS_STEP)
 
 
 RATINGS = """
@@ -416,4 +417,38 @@ def test_steps_counted_by_while_before_the_loop(notebook):
 
 
 def test_steps_counted_by_while_after_the_loop(notebook):
-    notebook(IMPORTS, MILLIONS, MILLIONS_LOOP).found_or_asked(MILLIONS_STEP)
+    book = notebook(IMPORTS, MILLIONS, MILLIONS_LOOP)
+    book.check_loss(book.find(), MILLIONS_STEP)
+
+
+UNCONDITIONED = """
+class Unet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding, self.conv = nn.Embedding(1000, 1), nn.Conv2d(1, 1, 3, padding=1)
+    def forward(self, x, t):
+        return self.conv(x) + self.embedding(t).view(-1, 1, 1, 1)
+train_dataloader = DataLoader(TensorDataset(torch.rand(32, 1, 8, 8), torch.randint(0, 10, (32,))), batch_size=8)
+net, loss_fn = Unet(), nn.MSELoss()
+opt = torch.optim.Adam(net.parameters(), lr=1e-3)
+"""
+
+
+def test_labels_never_stand_for_a_time(notebook):
+    assert "`net.forward` needs `t`" in notebook(IMPORTS, UNCONDITIONED).refusal()
+
+
+def test_a_time_that_is_in_the_batch(notebook):
+    cells = """
+class Flow(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(2, 1)
+    def forward(self, x, t):
+        return self.layer(torch.cat([x, t], 1))
+train_loader = DataLoader(TensorDataset(torch.rand(32, 1), torch.rand(32, 1), torch.rand(32, 1)), 8)
+model, criterion = Flow(), nn.MSELoss()
+optimizer = torch.optim.Adam(model.parameters())
+"""
+    book = notebook(IMPORTS, cells)
+    book.found_or_asked("loss = criterion(model(batch[0], batch[1]), batch[2])")
