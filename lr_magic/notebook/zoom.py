@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,7 +11,7 @@ from lr_magic.pure.control import RunControl
 from lr_magic.pure.picture.lr_text import lr_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from lr_magic.notebook.between_cells import BetweenCells
     from lr_magic.notebook.trainings import Training
@@ -60,7 +62,8 @@ class Zoom:
         control = RunControl()
         self._live.restart(control, settings.planned_steps)
         try:
-            result = self._find().range_test(settings, self._live.on_step, control)
+            with interruptible():
+                result = self._find().range_test(settings, self._live.on_step, control)
         except BaseException as error:  # noqa: BLE001 - nobody above a job of the event loop could show it
             partial = getattr(error, "lr_magic_result", None)
             if partial is not None:
@@ -68,3 +71,13 @@ class Zoom:
             self._live.panel.message.value = f"The sweep ended early: {type(error).__name__}: {error}"
             return
         self._finish(result)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let the notebook's interrupt end what runs here: between cells a kernel ignores it. In the main thread only."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -85,6 +85,6 @@ def desk(request, browser, servers):
     context = browser.new_context(viewport={"width": 1200, "height": 1400})
     context.grant_permissions(["clipboard-read", "clipboard-write"])
     notebook = NotebookPage(context.new_page(), address, app, folder / f"desk-{kernel}.ipynb")
-    yield Desk(notebook)
+    yield Desk(notebook, kernel)
     notebook.shut_down()
     context.close()

@@ -40,9 +40,10 @@ criterion = nn.CrossEntropyLoss()
 class Desk:
     """Tries things in a notebook page; the steps of a run take about 30 ms where it is to be slow, else none."""
 
-    def __init__(self, notebook: NotebookPage) -> None:
+    def __init__(self, notebook: NotebookPage, kernel: str = "python3") -> None:
         self.notebook = notebook
         self.page = notebook.page
+        self.ends_zoom_by_stop = kernel != "ipykernel6"
         self.run(SETUP)
 
     def run(self, text: str) -> Locator:

@@ -115,6 +115,11 @@ class NotebookPage:
         sessions = self.page.context.request.get(f"{self._address}/api/sessions?token=letmein").json()
         return next(each["kernel"]["execution_state"] for each in sessions if each["path"] == self.file.name)
 
+    def use_theme(self, name: str) -> None:
+        """Change the app's theme, and wait until the page has it."""
+        self.page.evaluate(f"() => jupyterapp.commands.execute('apputils:change-theme', {{ theme: '{name}' }})")
+        self.page.wait_for_function(f"() => document.body.dataset.jpThemeName === '{name}'")
+
     def shut_down(self) -> None:
         """End the kernel."""
         self.page.evaluate(f"() => {self._panel}.sessionContext.shutdown()")

@@ -64,6 +64,25 @@ def test_a_training_is_stopped(desk):
     assert desk.ask("fit_history.stop_reason.name") == "STOPPED"
 
 
+def test_a_zoom_sweep_is_stopped(desk):
+    output = desk.run("%lr_find")
+    plot = Plot(output)
+    output.get_by_role("button", name="Range").click()
+    plot.wait_for_brush()
+    plot.drag(1e-4, 1e-1)
+    output.get_by_text("Chosen: ").first.wait_for()
+    desk.ask("setattr(Digits, 'delay_s', 0.0005)")
+    output.get_by_role("button", name="Zoom sweep").click()
+    output.get_by_text(re.compile(r"step [1-9]\d? of")).first.wait_for()
+    if desk.ends_zoom_by_stop:
+        press(output, "Stop")
+    else:  # between cells nobody hands out the clicks of this kernel: the plot says so
+        output.get_by_text("Clicks do not reach this run now").wait_for()
+        desk.notebook.interrupt()
+    reason = "STOPPED" if desk.ends_zoom_by_stop else "INTERRUPTED"
+    assert desk.ask("lr_found.stop_reason.name, lr_found.lrs[0] > 1e-5") == f"{reason} True"
+
+
 def test_a_comparison_is_watched_and_stopped(desk):
     output = desk.start_slow("c = %lr_compare 1e-3 1e-2 --steps 400")
     output.locator(".lr-magic-live .bqplot .curve_label").get_by_text("1e-3").wait_for()

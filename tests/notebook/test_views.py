@@ -325,6 +325,28 @@ def test_buttons_only_send_commands():
     assert [control.receive() for _ in range(4)] == [Pause(), Resume(), Stop(), None]
 
 
+def test_a_pause_does_not_count_as_time_of_the_run(monkeypatch):
+    now = [100.0]
+    for module in ("run_buttons", "live_range_test"):
+        monkeypatch.setattr(f"lr_magic.notebook.views.{module}.perf_counter", lambda: now[0])
+    live = LiveRangeTest(1e-7, 10, 100, RunControl())
+    feed(live, 50)
+    now[0] += 5.0
+    live.buttons.pause.click()
+    now[0] += 3600.0
+    live.buttons.pause.click()
+    live._show_status()
+    assert "5 s left" in live.status.value
+
+
+def test_a_sweep_stopped_while_paused_leaves_no_resume_for_the_next(live, result):
+    live.buttons.pause.click()
+    live.finish(result)
+    live.restart(RunControl())
+    assert live.buttons.pause.description == "Pause"
+    assert live.buttons.paused_s == 0
+
+
 def test_an_interrupted_sweep_without_steps_can_be_shown(live):
     live.finish(RangeTestResult(np.array([]), np.array([]), stop_reason=StopReason.INTERRUPTED))
     assert "interrupted" in live.status.value

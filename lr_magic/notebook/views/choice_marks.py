@@ -8,6 +8,7 @@ import bqplot
 import numpy as np
 
 from lr_magic.notebook.views.rule_ticks import RuleTicks, explaining_tooltip, explanation
+from lr_magic.notebook.views.theme_colors import TEXT
 from lr_magic.pure.curve_reading.suggestion import DEFAULT_RULE
 from lr_magic.pure.picture import palette
 from lr_magic.pure.picture.lr_text import lr_text
@@ -34,15 +35,15 @@ class ChoiceMarks:
         on_curve, spanning = {"x": x_scale, "y": y_scale}, {"x": x_scale, "y": height_scale}
         self.interval = _band(spanning, palette.SUGGESTION)
         self.proposed = _band(spanning, palette.SUGGESTION)
-        self.proposed_label = _label(spanning, palette.SUGGESTION)
+        self.proposed_label = _label(spanning)
         self.range = _band(spanning, palette.CHOICE)
         self.choice = bqplot.Lines(x=_NOTHING, y=_NOTHING, scales=spanning, colors=[palette.CHOICE], stroke_width=2)
-        self.choice_label = _label(spanning, palette.CHOICE)
+        self.choice_label = _label(spanning)
         self.suggestion = bqplot.Scatter(
             x=_NOTHING, y=_NOTHING, names=_NOTHING, display_names=False, scales=on_curve, colors=[palette.SUGGESTION],
             tooltip=explaining_tooltip(),
         )  # fmt: skip
-        self.suggestion_label = _label(on_curve, palette.SUGGESTION)
+        self.suggestion_label = _label(on_curve)
         self.ticks = RuleTicks(spanning)
         self.brush = bqplot.interacts.BrushIntervalSelector(scale=x_scale, color=palette.CHOICE)
         # what lies above the area that takes the clicks takes the mouse from it: only what answers to it itself
@@ -97,9 +98,9 @@ def _set_band(band: bqplot.Lines, ends: tuple[float, float] | None) -> None:
         band.y = _NOTHING if ends is None else np.array([[0.0] * 2, [_TOP] * 2])
 
 
-def _label(scales: dict[str, bqplot.Scale], color: str) -> bqplot.Label:
+def _label(scales: dict[str, bqplot.Scale]) -> bqplot.Label:
     return bqplot.Label(
-        x=_NOTHING, y=_NOTHING, text=[], scales=scales, colors=[color], default_size=13, x_offset=7, y_offset=-5
+        x=_NOTHING, y=_NOTHING, text=[], scales=scales, colors=[TEXT], default_size=13, x_offset=7, y_offset=-5
     )
 
 

@@ -12,16 +12,24 @@ function render({ model, el }) {
   const isSettled = () => model.get("is_answered") || model.get("is_over");
   const ask = () => { if (!isSettled()) model.send({ kind: "hello" }); };
   const show = () => { line.textContent = isSettled() ? "" : model.get("text"); };
-  const hide = () => { if (isSettled()) line.textContent = ""; };
-  ask();
-  // the first question may be sent before the front end has opened its way round the busy shell
-  const timers = [setTimeout(ask, ASK_AGAIN_MS), setTimeout(show, SHOW_AFTER_MS)];
-  model.on("change:is_answered", hide);
-  model.on("change:is_over", hide);
+  let timers = [];
+  const begin = () => {
+    timers.forEach(clearTimeout);
+    ask();
+    // the first question may be sent before the front end has opened its way round the busy shell
+    timers = [setTimeout(ask, ASK_AGAIN_MS), setTimeout(show, SHOW_AFTER_MS)];
+  };
+  const change = () => {
+    if (isSettled()) line.textContent = "";
+    else begin(); // another run in the same view
+  };
+  begin();
+  model.on("change:is_answered", change);
+  model.on("change:is_over", change);
   return () => {
     timers.forEach(clearTimeout);
-    model.off("change:is_answered", hide);
-    model.off("change:is_over", hide);
+    model.off("change:is_answered", change);
+    model.off("change:is_over", change);
   };
 }
 

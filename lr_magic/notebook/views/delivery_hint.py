@@ -37,6 +37,11 @@ class DeliveryHint(anywidget.AnyWidget):
         self.on_msg(self._answer)
         deliver_during_runs(self)
 
+    def begin_again(self) -> None:
+        """Another run begins: the front end asks anew."""
+        self.is_answered = False
+        self.is_over = False
+
     def end(self) -> None:
         """The run is over: the line is not needed any more."""
         self.is_over = True

@@ -49,7 +49,10 @@ class LiveComparison:
         self.table = HTML()
         self.buttons = RunButtons(control)
         self.command = CommandLine()
-        self.frame = LiveFrame([self.status, self.figure, self.buttons.widget, self.table, self.command])
+        self.frame = LiveFrame(
+            [self.status, self.figure, self.buttons.widget, self.table, self.command],
+            ["Plot of the smoothed loss by step, one line per learning rate; what it says stands below it."],
+        )
         self.widget = self.frame.widget
         self.lines: dict[float, bqplot.Lines] = {}
         self._losses: dict[float, ThinnedCurve] = {}

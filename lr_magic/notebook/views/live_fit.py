@@ -78,7 +78,13 @@ class LiveFit:
         self.status = HTML()
         self.table = HTML()
         self.events = HTML()
-        self.frame = LiveFrame([self.status, self.figure.widget, self.buttons.widget, self.table, self.events])
+        self.frame = LiveFrame(
+            [self.status, self.figure.widget, self.buttons.widget, self.table, self.events],
+            [
+                "Plot of the training and validation loss by step; the table below it has the numbers of each epoch.",
+                "Plot of the learning rate and momentum by step, as planned and as done so far.",
+            ],
+        )
         self.widget = self.frame.widget
         self._num_epochs = num_epochs
         self._curve = ThinnedCurve()
@@ -125,7 +131,7 @@ class LiveFit:
         self._show_epochs()
         self.buttons.hide()
         self.frame.end()
-        length = f"{len(history.steps):,} steps in {duration(perf_counter() - self._started)}"
+        length = f"{len(history.steps):,} steps in {duration(self._elapsed_s)}"
         self.status.value = ending_html("One-cycle training", length, history)
 
     def _losses_turn(self) -> None:
@@ -152,7 +158,7 @@ class LiveFit:
             self.figure.mark_best(*self._validation.best)
 
     def _show_status(self) -> None:
-        progress = Progress(len(self._curve), self.figure.schedule.total_steps, perf_counter() - self._started)
+        progress = Progress(len(self._curve), self.figure.schedule.total_steps, self._elapsed_s)
         parts = [self._epoch_text(), progress.text]
         if self._last is not None:
             parts.append(f"lr {lr_text(self._last.lr)}")
@@ -160,6 +166,10 @@ class LiveFit:
                 parts.append(f"momentum {self._last.momentum:.3f}")
             parts.append(f"loss {self._last.loss:.4g}")
         self.status.value = progress_html(progress, escape(" · ".join(part for part in parts if part)))
+
+    @property
+    def _elapsed_s(self) -> float:
+        return perf_counter() - self._started - self.buttons.paused_s
 
     def _epoch_text(self) -> str:
         if self._num_epochs is None:

@@ -8,6 +8,7 @@ from ipywidgets import VBox
 
 from lr_magic.notebook.views.delivery_hint import DeliveryHint
 from lr_magic.notebook.views.no_plot_line import LIVE_CLASS, no_plot_line
+from lr_magic.notebook.views.plot_names import PlotNames
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,12 +23,18 @@ class LiveFrame:
     ----------
     parts
         Widgets from top to bottom.
+    plot_names
+        What a screen reader says of each plot among them.
     """
 
-    def __init__(self, parts: Sequence[Widget]) -> None:
+    def __init__(self, parts: Sequence[Widget], plot_names: Sequence[str]) -> None:
         self.hint = DeliveryHint()
-        self.widget = VBox([no_plot_line(), *parts, self.hint])
+        self.widget = VBox([no_plot_line(), *parts, self.hint, PlotNames(names=list(plot_names))])
         self.widget.add_class(LIVE_CLASS)
+
+    def begin_again(self) -> None:
+        """Another run begins."""
+        self.hint.begin_again()
 
     def end(self) -> None:
         """The run is over."""

@@ -60,7 +60,8 @@ class LiveRangeTest:
         self.status = HTML()
         self.overlays = Overlays(self.figure)
         self.frame = LiveFrame(
-            [self.status, self.figure.figure, self.buttons.widget, self.overlays.widget, self.panel.widget]
+            [self.status, self.figure.figure, self.buttons.widget, self.overlays.widget, self.panel.widget],
+            ["Plot of the loss by learning rate; what it says stands below it, where a field moves the choice."],
         )
         self.widget = self.frame.widget
         self._divergence_factor = divergence_factor
@@ -91,6 +92,7 @@ class LiveRangeTest:
             self.overlays.add("before", self._result)
         self.panel.close()
         self.buttons.reopen(control)
+        self.frame.begin_again()
         self._begin(StepCount(num_steps))
 
     def show_sharpness(self, sharpness: Sharpness) -> None:
@@ -152,6 +154,6 @@ class LiveRangeTest:
             self.figure.draw_level_names(*levels)
 
     def _show_status(self) -> None:
-        progress = self._count.progress(perf_counter() - self._started)
+        progress = self._count.progress(perf_counter() - self._started - self.buttons.paused_s)
         now = f" · lr {lr_text(self._last.lr)} · loss {self._last.loss:.4g}" if self._last else ""
         self.status.value = progress_html(progress, escape(progress.text + now))

@@ -30,35 +30,28 @@ function render({ model, el }) {
     event.stopPropagation();
   });
 
-  // The plot is a sibling: found once both stand on the page.
-  const cleanups = [];
-  const frame = requestAnimationFrame(() => {
+  // The plot is a sibling that may be drawn later than this field: it is looked for when something happens.
+  const plotOf = (event) => {
+    const plot = event.target instanceof Element ? event.target.closest(".bqplot") : null;
     const root = el.closest(".lr-magic-live");
-    const plot = root && root.querySelector(".bqplot");
-    if (!plot) return;
-    const focus = () => input.focus({ preventScroll: true });
-    let isInside = false;
-    let isShifted = false;
-    const shift = (isDown) => { if (isDown !== isShifted) { isShifted = isDown; send("shift", isDown); } };
-    const onKey = (event) => {
-      if (event.key === "Shift") shift(event.type === "keydown" && isInside);
-    };
-    const enter = (event) => { isInside = true; shift(event.shiftKey); };
-    const leave = (event) => { isInside = false; if (!event.buttons) shift(false); };
-    plot.addEventListener("click", focus);
-    plot.addEventListener("mouseenter", enter);
-    plot.addEventListener("mouseleave", leave);
-    document.addEventListener("keydown", onKey, true);
-    document.addEventListener("keyup", onKey, true);
-    cleanups.push(() => {
-      plot.removeEventListener("click", focus);
-      plot.removeEventListener("mouseenter", enter);
-      plot.removeEventListener("mouseleave", leave);
-      document.removeEventListener("keydown", onKey, true);
-      document.removeEventListener("keyup", onKey, true);
-    });
-  });
-  return () => { cancelAnimationFrame(frame); model.off("change:text", show); cleanups.forEach((undo) => undo()); };
+    return plot && root && root.contains(plot) ? plot : null;
+  };
+  let isInside = false;
+  let isShifted = false;
+  const shift = (isDown) => { if (isDown !== isShifted) { isShifted = isDown; send("shift", isDown); } };
+  const onKey = (event) => { if (event.key === "Shift") shift(event.type === "keydown" && isInside); };
+  const onClick = (event) => { if (plotOf(event)) input.focus({ preventScroll: true }); };
+  const onMove = (event) => {
+    if (event.buttons) return; // a drag under way keeps its mode
+    const isNow = plotOf(event) !== null;
+    if (isNow !== isInside) { isInside = isNow; shift(isNow && event.shiftKey); }
+  };
+  const listeners = [["keydown", onKey], ["keyup", onKey], ["click", onClick], ["mousemove", onMove]];
+  listeners.forEach(([kind, handle]) => document.addEventListener(kind, handle, true));
+  return () => {
+    model.off("change:text", show);
+    listeners.forEach(([kind, handle]) => document.removeEventListener(kind, handle, true));
+  };
 }
 
 export default { render };

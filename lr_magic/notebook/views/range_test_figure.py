@@ -11,6 +11,7 @@ from ipywidgets import Image, Layout
 
 from lr_magic.notebook.views.choice_marks import ChoiceMarks
 from lr_magic.notebook.views.sharpness_marks import SharpnessMarks
+from lr_magic.notebook.views.theme_colors import TEXT
 from lr_magic.pure.picture import palette
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class RangeTestFigure:
             colors=[palette.MUTED, palette.SUGGESTION],
         )  # fmt: skip
         self.level_names = bqplot.Label(
-            x=NOTHING, y=NOTHING, text=[], scales=self._scales, colors=[palette.MUTED, palette.SUGGESTION],
+            x=NOTHING, y=NOTHING, text=[], scales=self._scales, colors=[TEXT],
             default_size=11, font_weight="normal", y_offset=-4, x_offset=4,
         )  # fmt: skip
         self.sharpness = SharpnessMarks({"x": self.x_scale, "y": height_scale})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import bqplot
 import numpy as np
 
+from lr_magic.notebook.views.theme_colors import TEXT
 from lr_magic.pure.curve_reading.suggestion import RULE_MEANINGS
 from lr_magic.pure.picture import palette
 from lr_magic.pure.picture.lanes import lanes
@@ -38,7 +39,7 @@ class RuleTicks:
             marker="triangle-down", default_size=60, tooltip=explaining_tooltip(),
         )  # fmt: skip
         self.names = bqplot.Label(
-            x=_NOTHING, y=_NOTHING, text=[], scales=scales, colors=[palette.MUTED], default_size=11,
+            x=_NOTHING, y=_NOTHING, text=[], scales=scales, colors=[TEXT], default_size=11,
             font_weight="normal", align="middle",
         )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from ipywidgets import Button, HBox, Layout
@@ -29,6 +30,8 @@ class RunButtons:
     def __init__(self, control: RunControl, steering: Sequence[tuple[Verb, str, str, str]] = ()) -> None:
         self._control = control
         self._is_paused = False
+        self._paused_since = 0.0
+        self._paused_before_s = 0.0
         self.stop = _button("Stop", "stop", "End the run after this step; what was measured is kept")
         self.pause = _button("Pause", "pause", "Hold the run until you resume it")
         self.stop.on_click(self._on_stop)
@@ -57,8 +60,15 @@ class RunButtons:
         """Serve another run."""
         self._control = control
         self._is_paused = False
+        self._paused_before_s = 0.0
+        self._name_pause()
         self.stop.description = "Stop"
         self.widget.layout.display = None
+
+    @property
+    def paused_s(self) -> float:
+        """Seconds for which the run was held; they say nothing about its speed."""
+        return self._paused_before_s + (perf_counter() - self._paused_since if self._is_paused else 0.0)
 
     def hide(self) -> None:
         """Take the buttons away: the run is over."""
@@ -69,11 +79,16 @@ class RunButtons:
         self.stop.description = "Stopping"
 
     def _on_pause(self, _button: Button) -> None:
-        self._is_paused = not self._is_paused
         if self._is_paused:
-            self._control.pause()
-        else:
+            self._paused_before_s = self.paused_s
             self._control.resume()
+        else:
+            self._paused_since = perf_counter()
+            self._control.pause()
+        self._is_paused = not self._is_paused
+        self._name_pause()
+
+    def _name_pause(self) -> None:
         self.pause.description = "Resume" if self._is_paused else "Pause"
         self.pause.icon = "play" if self._is_paused else "pause"
 
