@@ -342,7 +342,7 @@ def test_a_pause_does_not_count_as_time_of_the_run(monkeypatch):
 def test_a_sweep_stopped_while_paused_leaves_no_resume_for_the_next(live, result):
     live.buttons.pause.click()
     live.finish(result)
-    live.restart(RunControl())
+    live.restart(RunControl(), 100)
     assert live.buttons.pause.description == "Pause"
     assert live.buttons.paused_s == 0
 
