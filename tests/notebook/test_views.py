@@ -15,6 +15,7 @@ from lr_magic.notebook.views.explained_terms import explanations_html, reading_h
 from lr_magic.notebook.views.live_comparison import LiveComparison
 from lr_magic.notebook.views.live_fit import LiveFit
 from lr_magic.notebook.views.live_range_test import LiveRangeTest
+from lr_magic.notebook.views.readout import readout_html
 from lr_magic.notebook.views.turns import Turns
 from lr_magic.pure.control import Anneal, Extend, LowerPeak, Pause, Resume, RunControl, Stop
 from lr_magic.pure.curve_reading.suggestion import RULE_MEANINGS, RULES
@@ -269,6 +270,12 @@ def test_a_typed_rate_is_taken_exactly_and_nonsense_is_refused(live, result):
         live.panel.type_in(nonsense)
         assert result.lr == 3.3e-3
         assert "above 0" in live.panel.message.value
+
+
+@pytest.mark.parametrize(("ratio", "text"), [(1.7, "1.7"), (26.4, "26"), (133.0, "130"), (58_700.0, "59,000")])
+def test_the_distance_to_the_blow_up_is_said_without_an_exponent(result, ratio, text):
+    result.lr = result.blow_up_lr / ratio
+    assert f", {text} times below the blow-up" in readout_html(result)
 
 
 def test_a_dragged_range_is_the_choice_and_a_click_replaces_it(live, result):

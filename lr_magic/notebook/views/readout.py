@@ -51,5 +51,10 @@ def _choice_line(result: RangeTestResult) -> str:
 def _place(result: RangeTestResult, lr: float) -> str:
     words = f"loss there {result.loss_at(lr):.4g}"
     if result.blow_up_lr is not None and lr < result.blow_up_lr:
-        words += f", {result.blow_up_lr / lr:.2g} times below the blow-up"
+        words += f", {_ratio_text(result.blow_up_lr / lr)} times below the blow-up"
     return words
+
+
+def _ratio_text(ratio: float) -> str:
+    """Two digits that count, without an exponent: 1.7, 26, 130, 59,000."""
+    return f"{float(f'{ratio:.2g}'):,.10g}"
