@@ -272,6 +272,23 @@ def test_a_typed_rate_is_taken_exactly_and_nonsense_is_refused(live, result):
         assert "above 0" in live.panel.message.value
 
 
+def test_a_sweep_without_an_answer_takes_the_suggestion_of_the_one_before_away(live, result):
+    live.finish(result)
+    assert len(live.figure.choice.suggestion.x) == 1
+    live.restart(RunControl(), 100)
+    flat = RangeTestResult(LRS, np.full(len(LRS), 2.0), stop_reason=StopReason.COMPLETED)
+    assert flat.suggestion is None
+    live.finish(flat)
+    marks = live.figure.choice
+    assert not len(marks.suggestion.x) + len(marks.suggestion_label.text) + len(marks.interval.x)
+
+
+def test_an_overlay_lies_below_the_curve(live, result):
+    live.overlays.add("before", result)
+    marks = live.figure.figure.marks
+    assert marks.index(live.overlays.lines[0]) < marks.index(live.figure.curve)
+
+
 @pytest.mark.parametrize(("ratio", "text"), [(1.7, "1.7"), (26.4, "26"), (133.0, "130"), (58_700.0, "59,000")])
 def test_the_distance_to_the_blow_up_is_said_without_an_exponent(result, ratio, text):
     result.lr = result.blow_up_lr / ratio

@@ -57,12 +57,13 @@ class ChoiceMarks:
         self.ticks.on_click(handler)
         self.suggestion.on_element_click(lambda _mark, event: handler(float(event["data"]["x"])))
 
-    def draw_suggestion(self, lr: float, loss: float, interval: tuple[float, float] | None) -> None:
-        """Mark the suggestion on the curve and name it."""
+    def draw_suggestion(self, lr: float | None, loss: float | None, interval: tuple[float, float] | None) -> None:
+        """Mark the suggestion on the curve and name it; None takes that of a sweep before away."""
         with self.suggestion.hold_sync():
-            self.suggestion.x, self.suggestion.y = np.array([lr]), np.array([loss])
-            self.suggestion.names = np.array([explanation(DEFAULT_RULE, lr)])
-        _set_label(self.suggestion_label, lr, loss, f"suggested {lr_text(lr)}")
+            self.suggestion.x = _NOTHING if lr is None else np.array([lr])
+            self.suggestion.y = _NOTHING if lr is None else np.array([loss])
+            self.suggestion.names = _NOTHING if lr is None else np.array([explanation(DEFAULT_RULE, lr)])
+        _set_label(self.suggestion_label, lr, loss, "" if lr is None else f"suggested {lr_text(lr)}")
         _set_band(self.interval, interval)
 
     def draw_proposed(self, lr_range: tuple[float, float] | None) -> None:
@@ -104,7 +105,7 @@ def _label(scales: dict[str, bqplot.Scale]) -> bqplot.Label:
     )
 
 
-def _set_label(label: bqplot.Label, lr: float | None, height: float, text: str) -> None:
+def _set_label(label: bqplot.Label, lr: float | None, height: float | None, text: str) -> None:
     with label.hold_sync():
         label.x = _NOTHING if lr is None else np.array([lr])
         label.y = _NOTHING if lr is None else np.array([height])

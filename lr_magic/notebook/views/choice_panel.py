@@ -48,7 +48,7 @@ class ChoicePanel:
         )  # fmt: skip
         self.zoom = Button(
             description="Zoom sweep", icon="search-plus", tooltip="Sweep the dragged range again, finer",
-            layout=Layout(width="9em", display="none"),
+            layout=Layout(width="11em", display="none"),
         )  # fmt: skip
         self.message = HTML()
         self.readout = HTML()
@@ -68,8 +68,8 @@ class ChoicePanel:
         if self.pending_lr is not None and len(result.lrs):
             result.lr = float(result.lrs[self._nearest(self.pending_lr)])
         marks = self._figure.choice
-        if result.suggestion is not None:
-            marks.draw_suggestion(result.suggestion, result.loss_at(result.suggestion), result.interval)
+        suggested = result.suggestion
+        marks.draw_suggestion(suggested, None if suggested is None else result.loss_at(suggested), result.interval)
         marks.draw_proposed(result.proposed_range)
         marks.ticks.draw({rule: lr for rule, lr in result.suggestions.items() if lr != result.suggestion})
         self.controls.layout.display = None

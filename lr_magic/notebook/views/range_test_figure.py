@@ -122,7 +122,7 @@ class RangeTestFigure:
     def add_curve(self, result: RangeTestResult, color: str) -> bqplot.Lines:
         """Draw the smoothed curve of another sweep; its mark can be hidden."""
         line = bqplot.Lines(x=result.lrs, y=result.smoothed_losses, scales=self._scales, colors=[color], stroke_width=2)
-        above = self.figure.marks.index(self.click_area)  # what lies above the click area would take its clicks
+        above = self.figure.marks.index(self.curve)  # the sweep that is looked at lies on top
         self.figure.marks = [*self.figure.marks[:above], line, *self.figure.marks[above:]]
         return line
 
@@ -140,6 +140,7 @@ def _axes(
         x_axis.tick_format = ".0e"
     y_axis = bqplot.Axis(scale=y_scale, label="loss", orientation="vertical", label_offset="46px")
     y_axis.grid_color = "#8884"
+    x_axis.label_color = y_axis.label_color = TEXT
     return [x_axis, y_axis]
 
 

@@ -8,6 +8,7 @@ import bqplot
 import numpy as np
 
 from lr_magic.notebook.views.step_axes import step_axes, step_figure
+from lr_magic.notebook.views.theme_colors import TEXT
 from lr_magic.pure.cycle.steered_cycle import SteeredCycle
 from lr_magic.pure.picture import palette
 
@@ -91,6 +92,6 @@ def _momentum(cycle: OneCycle, x_scale: bqplot.Scale) -> tuple[bqplot.Mark, bqpl
     )
     axis = bqplot.Axis(
         tick_values=[cycle.base_momentum, cycle.max_momentum], tick_format=".2f", scale=scale, label="momentum",
-        orientation="vertical", side="right", grid_lines="none", label_offset="40px",
+        orientation="vertical", side="right", grid_lines="none", label_offset="40px", label_color=TEXT,
     )  # fmt: skip
     return line, axis

@@ -5,6 +5,8 @@ from __future__ import annotations
 import bqplot
 from ipywidgets import Layout
 
+from lr_magic.notebook.views.theme_colors import TEXT
+
 
 def step_figure(marks: list[bqplot.Mark], axes: list[bqplot.Axis], height: str = "260px") -> bqplot.Figure:
     """Make a calm figure, on any background and without animation."""
@@ -21,7 +23,8 @@ def step_figure(marks: list[bqplot.Mark], axes: list[bqplot.Axis], height: str =
 
 def step_axes(x_scale: bqplot.Scale, y_scale: bqplot.Scale, label: str) -> list[bqplot.Axis]:
     """Axis of the steps, and the axis of what the label names."""
-    x_axis = bqplot.Axis(scale=x_scale, label="step", grid_lines="none", tick_format=",")
+    x_axis = bqplot.Axis(scale=x_scale, label="step", grid_lines="none", tick_format=",", num_ticks=5)
     y_axis = bqplot.Axis(scale=y_scale, label=label, orientation="vertical", label_offset="44px")
     y_axis.grid_color = "#8884"
+    x_axis.label_color = y_axis.label_color = TEXT
     return [x_axis, y_axis]
