@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import io
 import sys
 import textwrap
@@ -12,6 +13,7 @@ from torch import nn
 from lr_magic.notebook.body import setup_from_body
 from lr_magic.notebook.discovery.request import DiscoveryRequest
 from lr_magic.pure.errors import BatchError, DiscoveryError, SettingError
+from lr_magic.training.cycle.one_cycle import fit_one_cycle
 from lr_magic.training.sweeping import sweep as sweep_module
 from lr_magic.training.sweeping.range_test import range_test
 
@@ -417,6 +419,27 @@ total += loss.detach()
     assert_equal_states(after[1], states)
     assert after[2] == attributes
     assert notebook["total"] == 0
+
+
+def test_copies_of_the_model_that_a_body_makes_are_ordinary_models(notebook):
+    notebook.update(copy=copy, io=io, snapshots=[], history=[])
+    body = """
+loss = criterion(model(images), labels)
+buffer = io.BytesIO()
+torch.save({"model": model, "optimizer": optimizer}, buffer)
+buffer.seek(0)
+history.append(torch.load(buffer, weights_only=False))
+snapshots.append(copy.deepcopy((model, optimizer)))
+"""
+    found = setup_from_body("for images, labels in train_loader", body, notebook)
+    fit_one_cycle(found.setup, steps=2, max_lr=0.01)
+    model = notebook["model"]
+    for copied, stepper in (*notebook["snapshots"], *(tuple(each.values()) for each in notebook["history"])):
+        assert vars(copied).keys() == vars(model).keys()
+        assert not {"step", "zero_grad", "__deepcopy__", "__reduce_ex__"} & vars(stepper).keys()
+        copied(notebook["train_loader"].dataset.tensors[0]).sum().backward()
+        copied.zero_grad()
+        assert all(parameter.grad is None for parameter in copied.parameters())
 
 
 def test_containers_of_a_class_of_their_own_are_put_back(notebook):
