@@ -8,6 +8,7 @@ import torch
 
 from lr_magic.pure.control import RunControl
 from lr_magic.pure.curve_reading.adaptive_sweep import HIGHEST_LR, START_LR
+from lr_magic.pure.curve_reading.divergence import DivergenceRule
 from lr_magic.pure.errors import SettingError
 from lr_magic.pure.results.range_test_result import RangeTestResult
 from lr_magic.pure.results.stop_reason import StopReason
@@ -82,6 +83,8 @@ def test_a_second_look_where_the_first_one_shows_nothing():
     assert [record.step for record in records] == [*range(back), *range(len(seen) - back)]
     result = sweep.result()
     assert result.lrs.tolist() == seen[back:]
+    rule = DivergenceRule()
+    assert [i for i, loss in enumerate(result.losses) if rule.update(loss)][:1] == [len(result.losses) - 1]
     assert result.suggestion is not None
 
 
