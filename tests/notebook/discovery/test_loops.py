@@ -178,3 +178,15 @@ for x, y in loader:
     found = book.find()
     book.check_loss(found, "loss = F.cross_entropy(net(batch[0]), batch[1], weight=weight)")
     assert found.setup.train_loader is book["loader"]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "x, y = next(iter(train_loader))\nloss = criterion(model(x), y) * 5\nloss.backward()",
+        "for i in range(3):\n    x = dataset[i][0].clone().requires_grad_()\n    model(x)[0].backward()",
+    ],
+)
+def test_a_cell_that_only_looks_at_gradients_is_no_step(notebook, cell):
+    book = notebook(BASE, cell)
+    book.check_loss(book.find(), "x, y = batch; loss = criterion(model(x), y)")
