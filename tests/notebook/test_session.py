@@ -309,6 +309,33 @@ def test_metrics_in_ones_own_step_are_computed_over_the_epoch_too(classifier):
         output = names["model"](names["X"])
     assert metrics["accuracy(logits, yb)"] == pytest.approx(float((output.argmax(1) == names["Y"]).float().mean()))
     assert metrics["auroc(logits, yb)"] == pytest.approx(float(names["auroc"](output, names["Y"])), abs=1e-6)
+
+
+def test_a_metrics_name_compares_what_ones_own_step_hands_to_its_criterion(classifier):
+    torchmetrics = pytest.importorskip("torchmetrics")
+    shell = classifier("yes or no")
+    shell.push(
+        {"auroc": torchmetrics.AUROC(task="binary"), "wrong": lambda out, y: ((out > 0) != (y > 0.5)).float().mean()}
+    )
+    loop = (
+        "for xb, yb in train_loader:\n    optimizer.zero_grad()\n    loss = criterion(model(xb), yb)\n"
+        "    half = 0.5\n    loss.backward()\n    optimizer.step()"
+    )
+    run(shell, loop)
+    line = "%fit_one_cycle 1 --max-lr 0.1 --no-live --metric accuracy --metric auroc --metric wrong --metric half"
+    metrics = run(shell, line).epochs[-1].metrics
+    names = shell.user_ns
+    with torch.no_grad():
+        output = names["model"](names["X"])
+    accuracy = float(((output > 0) == (names["Y"] > 0.5)).float().mean())
+    assert metrics == {
+        "accuracy": pytest.approx(accuracy),
+        "wrong": pytest.approx(1 - accuracy),
+        "auroc": pytest.approx(float(names["auroc"](output, names["Y"].long())), abs=1e-6),
+        "half": 0.5,
+    }
+    assert not names["criterion"]._forward_hooks
+    run(shell, loop.replace("criterion(", "nn.functional.binary_cross_entropy_with_logits("))
     assert "does not say what it compares" in refusal(shell, "%fit_one_cycle 1 --max-lr 0.1 --metric auroc")
 
 

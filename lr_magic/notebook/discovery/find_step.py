@@ -11,7 +11,7 @@ from lr_magic.notebook.discovery.guess_step import guess_step
 from lr_magic.notebook.discovery.identity import optimized
 from lr_magic.notebook.discovery.index_guard import index_guard
 from lr_magic.notebook.discovery.loss_candidates import loss_candidates
-from lr_magic.notebook.discovery.metrics_asked import metrics_of, refuse_bad_metrics, step_metrics
+from lr_magic.notebook.discovery.metrics_asked import metrics_of, refuse_bad_metrics, with_metrics
 from lr_magic.notebook.discovery.own_step.choose import OwnSteps, follow_sources, try_own_steps
 from lr_magic.notebook.discovery.own_step.helpers import helpers, helpers_among
 from lr_magic.notebook.discovery.own_step.loaders import loader_of_own_step, loop_as_loader
@@ -168,7 +168,8 @@ def _choose(
             raise
         guess = None
     if steps.working:
-        return own(the_own_step(steps, history, request.magic), guess, step_metrics(request, cast.namespace))
+        tried = the_own_step(steps, history, request.magic)
+        return own(tried, guess, with_metrics(tried.followed.step.fresh(), request, cast.namespace))
     assert guess is not None  # noqa: S101 - for the type checker: without a guess the question was raised above
     if (old := steps.differing(float(guess.valued.loss.detach()))) is not None:
         reason = f"it ran before `{parts.wiring.model.name}` was made anew, and gives another loss than a plain step"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lr_magic.notebook.discovery.batch_items import spelled
@@ -10,12 +10,12 @@ from lr_magic.notebook.discovery.expressions import Expression
 from lr_magic.notebook.discovery.supervised_step import SupervisedStep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from lr_magic.notebook.discovery.expressions import Metrics
     from lr_magic.notebook.discovery.guess import Guess, Situation
     from lr_magic.notebook.discovery.own_step.choose import OwnSteps, Tried
-    from lr_magic.notebook.discovery.own_step.own_step import StepMetric
+    from lr_magic.notebook.discovery.own_step.own_step import OwnStep
     from lr_magic.notebook.discovery.parts import Parts
     from lr_magic.training.setup import BatchOutcome
 
@@ -45,10 +45,9 @@ class FoundStep:
     is_assumed: bool = False
 
 
-def own(tried: Tried, guess: Guess | None, metrics: Mapping[str, StepMetric]) -> FoundStep:
+def own(tried: Tried, guess: Guess | None, step: OwnStep) -> FoundStep:
     """Return the person's own step; a guess that differs from it is mentioned."""
     followed = tried.followed
-    step = replace(followed.step.fresh(), metrics=metrics)
     notes = followed.notes
     plain_loss = tried.loss if guess is None else float(guess.valued.loss.detach())
     if guess is not None and abs(plain_loss - tried.loss) > 1e-4 * abs(tried.loss):

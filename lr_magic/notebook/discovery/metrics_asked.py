@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from lr_magic.notebook.discovery.expressions import Metrics, is_of_step, parse_expression
 from lr_magic.notebook.discovery.loss_kind import takes_logits
+from lr_magic.notebook.discovery.own_step.criterion_calls import criteria_of
 from lr_magic.notebook.discovery.own_step.own_step import OwnStep, StepMetric
 from lr_magic.pure.errors import DiscoveryError, LrMagicError, SettingError
 from lr_magic.training.epoch_metrics import EpochMeans, EpochMetric, MetricUpdate, followed_over_epoch, numbers_of
@@ -43,12 +45,37 @@ def metrics_of(
     return Metrics(by_name)
 
 
-def step_metrics(request: DiscoveryRequest, namespace: Mapping[str, object]) -> dict[str, StepMetric]:
-    """Read the metrics of a step of the person's own: expressions of the names that it assigns."""
-    return {
-        text: StepMetric(text, _compiled(text), _stand_ins(text, namespace, None, only_called=True))
+def with_metrics(step: OwnStep, request: DiscoveryRequest, namespace: Mapping[str, object]) -> OwnStep:
+    """Follow metrics beside a step of the person's own.
+
+    Expressions are in terms of the names that it assigns; a name alone compares what the step hands to its criterion,
+    unless the step assigns a number under it.
+    """
+    if not request.metrics:
+        return step
+    criteria = criteria_of(step.body, step.names)
+    are_logits = takes_logits(criteria[0]) if len(criteria) == 1 else None
+    metrics = {
+        text: StepMetric(
+            text.strip(),
+            _compiled(text),
+            _stand_ins(text, namespace, are_logits, only_called=True),
+            _compared(text.strip(), namespace, are_logits),
+        )
         for text in request.metrics
     }
+    has_names = any(metric.compared is not None for metric in metrics.values())
+    return replace(step, metrics=metrics, criteria=criteria if has_names else ())
+
+
+def _compared(name: str, namespace: Mapping[str, object], are_logits: bool | None) -> Callable[..., Any] | None:
+    """What a name alone means: the notebook's function or metric, else one by name; None for anything else."""
+    if not name.isidentifier():
+        return None
+    value = namespace.get(name)
+    if callable(value):
+        return followed_over_epoch(value)  # type: ignore[no-any-return]
+    return _by_name(name, is_typo=False, are_logits=are_logits)
 
 
 def refuse_bad_metrics(found: FoundStep, batch: object) -> None:

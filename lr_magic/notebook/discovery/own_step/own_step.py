@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 
+from lr_magic.notebook.discovery.own_step.criterion_calls import calls_of
 from lr_magic.notebook.discovery.own_step.rewriting import BACKWARD, BATCHES, SKIP
 from lr_magic.notebook.discovery.own_step.step_cut import FIRST
 from lr_magic.pure.errors import BatchError
-from lr_magic.training.epoch_metrics import EpochMetric
 from lr_magic.training.setup import BatchOutcome
 
 if TYPE_CHECKING:
     from types import CodeType
+
+    from torch import nn
 
 
 _WAY_OUT = "→ `--metric` with an expression of the names that your step assigns: 'accuracy(logits, labels)'"
@@ -36,21 +38,30 @@ class StepMetric:
         The expression.
     stand_ins
         What some of its names mean in it, whatever the step has under them.
+    compared
+        Of a name alone: a function of the output and the target that the step hands to its criterion.
     """
 
     text: str
     code: CodeType
     stand_ins: Mapping[str, Callable[..., Any]]
+    compared: Callable[[Any, Any], Any] | None = None
 
-    def __call__(self, scope: Mapping[str, Any]) -> Any:
-        """Evaluate it after a step."""
+    def __call__(self, scope: Mapping[str, Any], calls: Sequence[tuple[Any, Any]]) -> Any:
+        """Evaluate it after a step; `calls` are those of its criterion."""
+        if self.compared is not None and not _is_value(scope.get(self.text)):
+            if calls:
+                return self.compared(*calls[-1])
+            raise BatchError(f"`--metric {self.text}`: your own step does not say what it compares. {_WAY_OUT}")
         try:
-            value = eval(self.code, {**scope, **self.stand_ins})  # noqa: S307 - the person's own expression
+            return eval(self.code, {**scope, **self.stand_ins})  # noqa: S307 - the person's own expression
         except NameError as error:
             raise BatchError(f"`--metric {self.text}`: your own step knows no `{error.name}`. {_WAY_OUT}") from None
-        if isinstance(value, EpochMetric):
-            raise BatchError(f"`--metric {self.text}`: your own step does not say what it compares. {_WAY_OUT}")
-        return value
+
+
+def _is_value(value: Any) -> bool:
+    """Whether a step has assigned a number under a metric's name, which then is the metric."""
+    return isinstance(value, torch.Tensor) or (isinstance(value, (int, float)) and not isinstance(value, bool))
 
 
 @dataclass
@@ -74,6 +85,8 @@ class OwnStep:
         True where the loop counts its batches (``enumerate``).
     metrics
         Name to what is evaluated beside the loss.
+    criteria
+        Criteria of the step whose calls some of the metrics need.
     """
 
     name: str
@@ -83,6 +96,7 @@ class OwnStep:
     batch_names: tuple[str, ...] = ()
     counts: bool = False
     metrics: Mapping[str, StepMetric] = field(default_factory=dict)
+    criteria: tuple[nn.Module, ...] = ()
     _scopes: dict[bool, dict[str, Any]] = field(default_factory=dict, repr=False)
     _num_batches: int = field(default=0, repr=False)
 
@@ -92,16 +106,16 @@ class OwnStep:
         losses: list[torch.Tensor] = []
         scope[BACKWARD] = lambda *given: losses.append(_handed_over(given))
         self._bind(batch, scope)
-        with suppress(_SkippedBatchError):
+        with calls_of(self.criteria) as calls, suppress(_SkippedBatchError):
             exec(self.body, scope)  # noqa: S102 - the person's own statements, cut out of their own code
         if not losses:
             raise BatchError(f"{self.name} reaches no `backward` for this batch.")
         loss = losses[0] if len(losses) == 1 else torch.stack(losses).sum()
-        return BatchOutcome(loss, {name: metric(scope) for name, metric in self.metrics.items()})
+        return BatchOutcome(loss, {name: metric(scope, calls) for name, metric in self.metrics.items()})
 
     def fresh(self) -> OwnStep:
         """Return the same step with nothing carried over from batches that it has seen."""
-        return OwnStep(self.name, self.prologue, self.body, self.names, self.batch_names, self.counts, self.metrics)
+        return replace(self, _scopes={}, _num_batches=0)
 
     def start(self) -> dict[str, Any]:
         """Return a scope in which the prologue has run."""
