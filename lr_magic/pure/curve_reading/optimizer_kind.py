@@ -14,7 +14,7 @@ class OptimizerKind(str, Enum):
 
 
 LENGTH_EXPONENTS: dict[OptimizerKind | None, float] = {
-    OptimizerKind.SGD: -0.2,
+    OptimizerKind.SGD: -0.1,
     OptimizerKind.MOMENTUM: -0.35,
     OptimizerKind.ADAM: -0.5,
     None: -0.35,

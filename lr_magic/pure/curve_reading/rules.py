@@ -18,7 +18,7 @@ _LENGTHS_KNOWN = (30, 10_000)  # beyond these the measured dependence is not tru
 # Decades from the bottom of the curve to the peak of a usual training; fitted to trainings of many small tasks
 # (docs/suggestion.md).
 _FROM_BOTTOM: dict[OptimizerKind | None, float] = {
-    OptimizerKind.SGD: 0.0,
+    OptimizerKind.SGD: 0.05,
     OptimizerKind.MOMENTUM: -0.2,
     OptimizerKind.ADAM: -0.4,
     None: -0.2,
@@ -69,10 +69,10 @@ def valley_index(losses: np.ndarray) -> int:
 
 
 def bottom(curve: Curve, training_steps: int | None = None, optimizer: OptimizerKind | None = None) -> float:
-    """Rate somewhat below the bottom of the curve; how far below depends on the optimizer and the training's length.
+    """Rate near the bottom of the curve, mostly below it; how far depends on the optimizer and the training's length.
 
     A one-cycle training anneals, so it bears rates close to those where a sweep is lowest; the longer it is, the less
-    it needs them. Momentum carries a sweep some steps further down than its rate does, and Adam's steps stay long.
+    it needs them. Momentum and Adam's averages carry a sweep on for some steps after a rate has become too high.
 
     Parameters
     ----------

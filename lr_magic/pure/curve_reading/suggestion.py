@@ -28,7 +28,7 @@ RULES: dict[str, Callable[[Curve, int | None, OptimizerKind | None], float]] = {
 }
 
 RULE_MEANINGS = {
-    DEFAULT_RULE: "somewhat below the bottom of the curve, the further the longer the training",
+    DEFAULT_RULE: "near the bottom of the curve, the lower the longer the training",
     "valley": "the middle of the longest fall, fastai's rule",
     "steepest": "where the loss falls most per decade",
     "minimum": "a tenth of the rate with the lowest loss",

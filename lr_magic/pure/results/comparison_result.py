@@ -79,8 +79,8 @@ class ComparisonResult:
     def lr(self) -> float | None:
         """Peak rate for the whole training, or None.
 
-        The lowest point of a parabola through the winner and its neighbours, lowered for the length: a training ten
-        times as long as a trial wants a half to a third of the rate, depending on the optimizer.
+        The lowest point of a parabola through the winner and its neighbours, lowered for the length: a training longer
+        than a trial wants a lower rate, how much lower depends on the optimizer (`LENGTH_EXPONENTS`).
         """
         if self.winner is None:
             return None
