@@ -61,6 +61,18 @@ def test_a_sweep_that_learns_more_on_its_way_gives_the_same_answer(num_steps):
     assert 0.75 < answer(num_steps) / answer(100) < 1.33
 
 
+def test_rates_that_are_held_for_several_batches_give_the_same_answer():
+    def answer(batches_per_lr):
+        steps = np.repeat(np.geomspace(1e-7, 10, 100), batches_per_lr)
+        losses = 0.5 + 1.8 / (1 + (np.cumsum(steps) / 1e-2) ** 1.5) + 0.05 * np.expm1(np.minimum(steps / 0.5, 30))
+        means = losses.reshape(-1, batches_per_lr).mean(1)
+        return suggest(steps[::batches_per_lr], means, batches_per_lr=batches_per_lr).lr
+
+    assert 0.75 < answer(8) / answer(1) < 1.33
+    with pytest.raises(SettingError, match="batches_per_lr must be at least 1; got 0"):
+        suggest(*sweep(), batches_per_lr=0)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_another_seed_moves_the_answer_by_less_than_two(seed):
     ratio = suggest(*sweep(seed=seed)).lr / suggest(*sweep(seed=99)).lr

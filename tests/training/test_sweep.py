@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from lr_magic.pure.control import Extend, RunControl
+from lr_magic.pure.curve_reading.suggestion import suggest
 from lr_magic.pure.results.range_test_result import RangeTestResult
 from lr_magic.pure.results.stop_reason import StopReason
 from lr_magic.pure.schedules import sweep_lrs
@@ -190,8 +191,18 @@ def test_the_result_knows_the_kind_of_optimizer_and_so_does_its_json(optimizer_t
     assert RangeTestResult.from_json(result.to_json()).optimizer_kind == kind
 
 
+def test_the_suggestion_knows_how_many_batches_each_rate_was_held_for():
+    result = swept(optimizer_of(0.1), SweepSettings(num_steps=60, batches_per_lr=4), np.repeat(_valley(60), 4))[1]
+    assert result.suggestion == suggest(result.lrs, result.losses, optimizer="sgd", batches_per_lr=4).lr
+    assert result.suggestions["bottom"] == result.suggestion
+
+
+def _valley(num_steps):
+    return [1 + 1 / (1 + (lr / 1e-3) ** 2) + 5 * lr for lr in SweepSettings(num_steps=num_steps).range.lrs()]
+
+
 def test_the_suggestion_is_made_for_the_kind_of_optimizer():
-    losses = [1 + 1 / (1 + (lr / 1e-3) ** 2) + 5 * lr for lr in SweepSettings(num_steps=100).range.lrs()]
+    losses = _valley(100)
     rates = {}
     for optimizer in (optimizer_of(0.1), torch.optim.Adam([torch.nn.Parameter(torch.ones(1))])):
         result = swept(optimizer, SweepSettings(num_steps=100), losses)[1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,8 @@ class Curve:
         (g,) float64: evenly spaced log10 rates, and the loss there, smoothed by a kernel of fixed width in decades.
     weights
         (g, n) float64: each level as a weighted sum of the losses.
+    batches_per_lr
+        Steps that were made for each of the losses.
     """
 
     log_lrs: np.ndarray
@@ -39,6 +41,7 @@ class Curve:
     grid: np.ndarray
     level: np.ndarray
     weights: np.ndarray
+    batches_per_lr: int = 1
 
     @cached_property
     def noise(self) -> float:
@@ -142,13 +145,17 @@ class Curve:
         return float(self.grid[self.lowest + int(np.argmax(after))]) if after.any() else None
 
 
-def read_points(lrs: Sequence[float] | np.ndarray, losses: Sequence[float] | np.ndarray) -> Curve:
+def read_points(
+    lrs: Sequence[float] | np.ndarray, losses: Sequence[float] | np.ndarray, batches_per_lr: int = 1
+) -> Curve:
     """Take the points of a range test as a `Curve`.
 
     Parameters
     ----------
     lrs, losses
         (n,) each: rising rates, > 0, and raw losses.
+    batches_per_lr
+        Steps that were made at each rate, >= 1.
 
     Raises
     ------
@@ -170,7 +177,8 @@ def read_points(lrs: Sequence[float] | np.ndarray, losses: Sequence[float] | np.
             f"Only {num_finite} finite losses, too few to read a curve from; run more steps, or start lower if the "
             "loss blew up at once."
         )
-    return curve_through(np.log10(rates[:num_finite]), values[:num_finite])
+    curve = curve_through(np.log10(rates[:num_finite]), values[:num_finite])
+    return replace(curve, batches_per_lr=batches_per_lr)
 
 
 def first_non_finite(losses: np.ndarray) -> int | None:

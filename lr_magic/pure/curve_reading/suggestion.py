@@ -62,6 +62,7 @@ def suggest(
     rule: str = DEFAULT_RULE,
     training_steps: int | None = None,
     optimizer: OptimizerKind | str | None = None,
+    batches_per_lr: int = 1,
 ) -> Suggestion:
     """Read a learning rate off the raw losses of a range test.
 
@@ -79,6 +80,8 @@ def suggest(
     optimizer
         What was swept, "sgd", "momentum" or "adam" (any with a second moment: AdamW, NAdam, …); None where it is
         another kind or not known. Only the default rule knows what to do with it.
+    batches_per_lr
+        Steps that the sweep made at each rate, >= 1. Only the default rule knows what to do with it.
 
     Raises
     ------
@@ -97,10 +100,12 @@ def suggest(
     """
     if rule not in RULES:
         raise SettingError(f"rule must be one of {', '.join(RULES)}; got {rule!r}.")
+    if batches_per_lr < 1:
+        raise SettingError(f"batches_per_lr must be at least 1; got {batches_per_lr}.")
     if training_steps is not None and training_steps < 1:
         raise SettingError(f"training_steps must be at least 1; got {training_steps}. None if it is not known.")
     kind = _kind_named(optimizer)
-    curve = read_points(lrs, losses)
+    curve = read_points(lrs, losses, batches_per_lr)
     check_has_answer(curve)
     lr = RULES[rule](curve, training_steps, kind)
     return Suggestion(rule, lr, interval_around(lr, curve) if rule == DEFAULT_RULE else None)
@@ -112,12 +117,20 @@ def suggest_all(
     *,
     training_steps: int | None = None,
     optimizer: OptimizerKind | str | None = None,
+    batches_per_lr: int = 1,
 ) -> dict[str, float]:
     """Learning rates of all rules that have an answer, by name; empty where the curve carries none."""
     found: dict[str, float] = {}
     for rule in RULES:
         with suppress(NoSuggestionError):
-            found[rule] = suggest(lrs, losses, rule=rule, training_steps=training_steps, optimizer=optimizer).lr
+            found[rule] = suggest(
+                lrs,
+                losses,
+                rule=rule,
+                training_steps=training_steps,
+                optimizer=optimizer,
+                batches_per_lr=batches_per_lr,
+            ).lr
     return found
 
 

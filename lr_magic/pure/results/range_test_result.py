@@ -90,7 +90,12 @@ class RangeTestResult:
             return str(error)
 
     def _suggest(self, training_steps: int | None) -> Suggestion:
-        return suggest(self.lrs, self.losses, training_steps=training_steps, optimizer=self.optimizer_kind)
+        return suggest(self.lrs, self.losses, training_steps=training_steps, **self._swept)
+
+    @property
+    def _swept(self) -> dict[str, Any]:
+        """What a rule must know of the sweep besides its points."""
+        return {"optimizer": self.optimizer_kind, "batches_per_lr": self.settings.get("batches_per_lr", 1)}
 
     @property
     def suggestion(self) -> float | None:
@@ -120,7 +125,7 @@ class RangeTestResult:
     @cached_property
     def suggestions(self) -> dict[str, float]:
         """Rule to learning rate, for every rule that has an answer."""
-        return suggest_all(self.lrs, self.losses, training_steps=self.training_steps, optimizer=self.optimizer_kind)
+        return suggest_all(self.lrs, self.losses, training_steps=self.training_steps, **self._swept)
 
     @cached_property
     def _reading(self) -> Reading:
