@@ -97,7 +97,7 @@ class EpochMeans:
             self._metrics[name] = update.metric
             update.metric.reset()
         for args, kwargs in update.calls:
-            update.metric.update(*args, **kwargs)
+            self._metrics[name].update(*args, **kwargs)
 
 
 def mean_over_batches(values: Sequence[Any]) -> Any:

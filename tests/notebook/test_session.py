@@ -123,6 +123,8 @@ def test_every_way_to_freeze(notebook, line, expected):
         ("%fit_one_cycle 1 --max-lr 1e-2 --checkpoint nowhere/fit.pt", "does not exist"),
         ("%fit_one_cycle 1 --max-lr 1e-2 --weight-decay -1", "weight_decay"),
         ("%fit_one_cycle 1 --max-lr slice(None)", "high end"),
+        ("%fit_one_cycle 1 --max-lr 1e-6:1e-4:1e-2", "LOW:HIGH"),
+        ("%fit_one_cycle 1 --max-lr 1e-6:", "LOW:HIGH"),
     ],
 )
 def test_refusals_are_one_line_and_touch_nothing(notebook, line, hint):

@@ -18,6 +18,7 @@ from lr_magic.pure.results.fit_event import EventKind
 from lr_magic.pure.results.fit_history import FitHistory
 from lr_magic.pure.results.stop_reason import StopReason
 from lr_magic.training.cycle.one_cycle import fit_one_cycle
+from lr_magic.training.metrics import named_metric
 
 from .fingerprint import bytes_of, plain
 from .small_setups import accuracy, small_data, small_setup
@@ -326,6 +327,23 @@ def test_the_scale_of_the_gradients_is_kept(tmp_path, is_own):
     assert trained_state(setup) == trained_state(other) == trained_state(whole)
     if is_own:
         assert setup.scaler.state_dict() == other.scaler.state_dict() == whole.scaler.state_dict()
+
+
+@pytest.mark.parametrize("number", [3, 9, 12])
+def test_metrics_of_the_training_batches_go_on_within_their_epoch(number):
+    def make():
+        torch.manual_seed(5)
+        metrics = {"mean": accuracy, "share": named_metric("accuracy")}
+        return small_setup(loader=DataLoader(small_data(), 16, shuffle=True), metrics=metrics)
+
+    expected = fit_one_cycle(make(), epochs=EPOCHS, max_lr=1e-2)
+    setup = make()
+    handle = interrupt_in_call(setup.model[4], number)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        fit_one_cycle(setup, epochs=EPOCHS, max_lr=1e-2)
+    handle.remove()
+    assert_same_course(fit_one_cycle(setup, resume=caught.value.lr_magic_result), expected)
+    assert expected.epochs[0].metrics["mean"] == pytest.approx(expected.epochs[0].metrics["share"])
 
 
 def test_a_killed_process_goes_on_from_its_last_epoch(tmp_path, pytestconfig):

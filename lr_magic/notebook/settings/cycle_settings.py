@@ -155,4 +155,6 @@ def _parsed(text: str, namespace: Mapping[str, Any]) -> object:
     both = _RANGE.match(text)
     if both is not None:
         return slice(*(real_number(end, namespace, "--max-lr") for end in both.groups()))
+    if ":" in text and not set(text) & set("[](){}"):
+        raise SettingError(f"--max-lr {text}: a range is LOW:HIGH, for example 1e-6:1e-4.")
     return evaluate(text, namespace, "--max-lr")

@@ -109,6 +109,7 @@ class CycleRun:
         self._take(self._fetcher.finish())
         point = ResumePoint(self._course.num_made, len(self._history.epochs), model=weakref.ref(self._setup.model))
         point.samples, point.losses = list(self._tally.samples), list(self._tally.losses)
+        point.means = self._tally.means
         point.seconds = self._tally.seconds(self._steering.paused_seconds)
         point.scaler = None if self._setup.scaler is None else dict(self._setup.scaler.state_dict())
         self._marks.fill(point)
@@ -118,7 +119,8 @@ class CycleRun:
         if self._start is None:
             return
         self._marks.go_to(self._start)
-        self._tally = EpochTally(0.0, self._start.samples, self._start.losses, self._start.seconds)
+        start = self._start
+        self._tally = EpochTally(0.0, start.samples, start.losses, start.seconds, start.means)
         if self._marks.has_pass_ended:
             self._end_pass()
 

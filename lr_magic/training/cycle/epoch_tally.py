@@ -21,7 +21,7 @@ class EpochTally:
     ----------
     paused_seconds
         Time that the run has been paused before.
-    samples, losses, seconds
+    samples, losses, seconds, means
         Of an epoch that goes on where it was left.
     """
 
@@ -31,17 +31,18 @@ class EpochTally:
         samples: Sequence[int] = (),
         losses: Sequence[float] = (),
         seconds: float = 0.0,
+        means: EpochMeans | None = None,
     ) -> None:
         self.samples = list(samples)
         self.losses = list(losses)
-        self._means = EpochMeans()
+        self.means = EpochMeans() if means is None else means
         self._begin = time.perf_counter() - paused_seconds - seconds
 
     def add(self, outcome: StepOutcome, *, with_metrics: bool) -> None:
         """Take in a step; its loss follows in `losses` once it is known."""
         self.samples.append(outcome.num_samples)
         if outcome.metrics and with_metrics:
-            self._means.add(outcome.metrics, outcome.num_samples)
+            self.means.add(outcome.metrics, outcome.num_samples)
 
     def seconds(self, paused_seconds: float) -> float:
         """Duration so far, without pauses."""
@@ -55,7 +56,7 @@ class EpochTally:
             epoch=epoch,
             train_loss=weighted_mean(self.losses, self.samples),
             valid_loss=None if validated is None else validated[0],
-            metrics=self._means.read() if validated is None else validated[1],
+            metrics=self.means.read() if validated is None else validated[1],
             seconds=self.seconds(paused_seconds),
             num_steps=len(self.samples),
         )

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from torch import nn
 
     from lr_magic.training.batches import BatchSource
+    from lr_magic.training.epoch_metrics import EpochMeans
+
+
+_IN_MEMORY = ("model", "order_at_pass", "means")
 
 
 @dataclass
@@ -44,8 +48,9 @@ class ResumePoint:
         Random state after the last whole step.
     scaler
         State of the gradient scaler, if there is one.
-    model, order_at_pass
-        The model that was trained, and its loader's samplers when the pass began; None from a file.
+    model, order_at_pass, means
+        The model that was trained, its loader's samplers when the pass began, and the metrics of the epoch so far; None
+        from a file.
     """
 
     num_made: int
@@ -60,6 +65,7 @@ class ResumePoint:
     scaler: Content | None = None
     model: weakref.ref[nn.Module] | None = None
     order_at_pass: OrderState | None = None
+    means: EpochMeans | None = None
 
     @property
     def is_alive(self) -> bool:
@@ -72,9 +78,7 @@ class ResumePoint:
 
     def content(self) -> Content:
         """As plain content for a file."""
-        content = {each.name: getattr(self, each.name) for each in fields(self)}
-        del content["model"], content["order_at_pass"]
-        return content
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name not in _IN_MEMORY}
 
     @classmethod
     def from_content(cls, content: Content) -> ResumePoint:
