@@ -74,14 +74,13 @@ def test_a_method_that_takes_a_batch_and_counts(notebook, parameters, unpack):
     assert {k: vars(book["stepper"])[k] for k in before} == before
 
 
-@pytest.mark.parametrize(
-    "change", ["self.loss = criterion(model(x), y); self.loss.backward()", "self.opt_b.step(); loss.backward()"]
-)
+@pytest.mark.parametrize("change", ["seen.append(x); loss = loss + len(seen)", "self.opt_b.step()"])
 def test_a_method_that_cannot_be_followed_is_asked_about(notebook, change):
     book = notebook(
         BASE,
         OBJECTS,
         f"""
+seen = []
 class Trainer:
     def __init__(self):
         self.model, self.opt_a, self.opt_b = model, optimizer, torch.optim.SGD([torch.zeros(1)], lr=1)
@@ -89,6 +88,7 @@ class Trainer:
         for x, y in train_loader:
             loss = criterion(model(x), y) * 2
             {change}
+            loss.backward()
             self.opt_a.step()
 trainer = Trainer()
 """,
@@ -100,3 +100,28 @@ def test_the_trainer_of_another_model_is_no_matter(notebook):
     book = notebook(BASE, OBJECTS, STEPPER.format(parameters="batch", unpack="x, y = batch"))
     book.run(OBJECTS)
     book.check_loss(book.find(), "loss = criterion(model(batch[0]), batch[1])")
+
+
+def test_a_method_that_counts_and_keeps_its_loss_itself(notebook):
+    book = notebook(
+        BASE,
+        OBJECTS,
+        """
+class Trainer:
+    def __init__(self):
+        self.model, self.optimizer, self.num_steps, self.loss = model, optimizer, 0, None
+    def fit(self, epochs):
+        for epoch in range(epochs):
+            for x, y in train_loader:
+                self.num_steps += 1
+                self.loss = criterion(self.model(x), y) * 2
+                self.optimizer.zero_grad()
+                self.loss.backward()
+                self.optimizer.step()
+trainer = Trainer()
+""",
+    )
+    found = book.find()
+    range_test(found.setup, num_steps=10)
+    assert (book["trainer"].num_steps, book["trainer"].loss) == (0, None)
+    book.check_loss(found, "loss = criterion(model(batch[0]), batch[1]) * 2")

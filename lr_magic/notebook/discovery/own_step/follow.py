@@ -166,9 +166,11 @@ def _missing(source: StepSource, cut: StepCut, names: dict[str, Any]) -> str | N
     own = ast.Module(body=[*cut.prologue, *cut.body], type_ignores=[])
     own_names = binds(own) | (binds(cut.target) if cut.target is not None else set())
     for name in sorted(changes(own) - own_names):
-        if not isinstance(names.get(name), nn.Module):
+        is_put_back = isinstance(names.get(name), nn.Module) or (
+            source.owner is not None and names.get(name) is source.owner
+        )
+        if not is_put_back:
             return f"it changes `{name}` of the notebook"
-    del source
     return None
 
 
