@@ -67,6 +67,15 @@ def test_the_limit_by_curvature_is_drawn_within_the_plot(live):
     assert list(marks.name.text) == ["limit by curvature 0.1"]
 
 
+def test_a_limit_beyond_the_axis_is_drawn_once_the_sweep_has_come_so_far(live, result):
+    result.sharpness = Sharpness(20.0, 50.0, (20.0, 90.0), 4, 16)
+    live.show_sharpness(result.sharpness)
+    assert not live.figure.sharpness.line.x.size
+    live.figure.widen_to(100.0)
+    live.finish(result)
+    assert live.figure.sharpness.line.x.tolist() == [50.0, 50.0]
+
+
 @pytest.mark.parametrize("limit", [None, 1e3])
 def test_a_limit_that_is_none_or_beyond_the_plot_is_not_drawn(live, limit):
     live.show_sharpness(Sharpness(20.0, limit, limit and (limit / 2, limit), 4, 16))

@@ -119,6 +119,8 @@ class LiveRangeTest:
         limits = [y_limits(each.smoothed_losses) for each in (*self.overlays.results, result)]
         self.figure.set_y_limits(min(low for low, _ in limits), max(high for _, high in limits))
         self._result = result
+        if result.sharpness is not None:
+            self.show_sharpness(result.sharpness)  # the axis may have become wide enough for it
         self.figure.hide_levels()
         self.buttons.hide()
         self.frame.end()
