@@ -14,7 +14,7 @@ from lr_magic.notebook.body import setup_from_body
 from lr_magic.notebook.shadow import whole_cell
 from lr_magic.notebook.trainings import FoundTraining
 from lr_magic.pure.control import RunControl
-from lr_magic.training.sweeping.sweep import SweepSettings
+from lr_magic.training.sweeping.sweep_settings import SweepSettings
 from tests.notebook.shadow.conftest import run
 
 SETTINGS = SweepSettings(num_steps=7)
