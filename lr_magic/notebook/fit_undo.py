@@ -33,6 +33,11 @@ class UndoSlot:
         else:
             self._reason = "The model was too large to be kept in memory beside the training."
 
+    def forget(self) -> None:
+        """A whole training cell has run, for which nothing was kept: what is kept is no longer from before the last."""
+        self._state, self._history = None, None
+        self._reason = "The last training was a whole cell: what it changes is known only once it has run."
+
     def belongs_to(self, history: FitHistory) -> None:
         """The training that was kept for has ended, or was interrupted, with this history."""
         self._history = history

@@ -90,7 +90,9 @@ def run_one_cycle(
     def finish(history: FitHistory) -> None:
         history.setup = findings
         shell.user_ns["fit_history"] = history
-        if undo is not None:
+        if undo is not None and training.setup is None:
+            undo.forget()
+        elif undo is not None:
             undo.belongs_to(history)
         screen.finish(history)
 

@@ -193,6 +193,17 @@ def test_a_refused_training_leaves_the_undo_alone(notebook):
     assert same(weights(notebook), before)
 
 
+def test_a_whole_cell_is_not_undone_and_nothing_older_is_taken_for_it(notebook):
+    run(notebook, "%fit_one_cycle 1 --max-lr 1e-2 --no-live")
+    cell = (
+        "for x, y in train_loader:\n    optimizer.zero_grad()\n    loss = criterion(model(x), y)\n    loss.backward()\n"
+    )
+    run(notebook, f"%%fit_one_cycle --max-lr 1e-2 --no-live\n{cell}    optimizer.step()")
+    before = weights(notebook)
+    assert "whole cell" in refusal(notebook, "%fit_undo")
+    assert same(weights(notebook), before)
+
+
 def test_a_training_goes_on_in_a_fresh_kernel(notebook, tmp_path):
     path = tmp_path / "fit.pt"
     partial = interrupted(notebook, f"%fit_one_cycle 4 --max-lr 1e-2 --no-live --checkpoint {path}", 30)
@@ -349,6 +360,7 @@ def test_a_metrics_name_compares_what_ones_own_step_hands_to_its_criterion(class
         ("'out.argmax(1)'", "gives 32 numbers"),
         ("wrong", "cannot be computed"),
         ("mean_squared_error", "cannot be computed"),
+        ("out.logits", "AttributeError"),
     ],
 )
 def test_a_metric_that_does_not_work_is_refused_before_the_training(classifier, metric, hint):
@@ -359,6 +371,35 @@ def test_a_metric_that_does_not_work_is_refused_before_the_training(classifier, 
     before = weights(shell)
     assert hint in refusal(shell, f"%fit_one_cycle 1 --max-lr 0.1 --no-live --metric {metric}")
     assert same(weights(shell), before)
+
+
+OWN_LOSS = """
+class Output(dict):
+    __getattr__ = dict.__getitem__
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = nn.Linear(4, 8), nn.Linear(8, 3)
+
+    def forward(self, pixels, labels=None):
+        logits = self.head(torch.relu(self.body(pixels)))
+        return Output(loss=nn.functional.cross_entropy(logits, labels), logits=logits)
+
+X = torch.randn(96, 4)
+data = [{"pixels": x, "labels": x[:3].argmax()} for x in X]
+model, train_loader = Net(), DataLoader(data, 16)
+optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+"""
+
+
+def test_metrics_of_a_model_that_computes_its_own_loss(empty_shell):
+    empty_shell.push({"nn": nn, "torch": torch, "DataLoader": DataLoader})
+    run(empty_shell, OWN_LOSS)
+    by_hand = "'(out.logits.argmax(1)==labels).float().mean()'"
+    line = f"%fit_one_cycle 2 --max-lr 1e-2 --no-live --metric accuracy --metric {by_hand}"
+    accuracy, by_hand = run(empty_shell, line).epochs[-1].metrics.values()
+    assert accuracy == pytest.approx(by_hand)
 
 
 def test_a_number_of_the_notebook_is_not_meant_by_a_metrics_name(classifier):

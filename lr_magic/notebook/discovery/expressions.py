@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lr_magic.notebook.discovery.batch_items import items_of
 from lr_magic.notebook.discovery.lookup import check_names, look_up
+from lr_magic.pure.errors import BatchError, LrMagicError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -78,9 +79,31 @@ class Metrics:
 
     by_name: Mapping[str, Expression | Callable[[Any, Any], Any]]
 
-    def __call__(self, output: Any, target: Any, batch: Any) -> dict[str, Any]:
-        """Evaluate all of them on one batch."""
+    def __call__(self, compared: tuple[Any, Any], output: Any, batch: Any) -> dict[str, Any]:
+        """Evaluate all of them on one batch.
+
+        Parameters
+        ----------
+        compared
+            Output and target as a function of both takes them.
+        output
+            What ``out`` is in an expression.
+        """
         return {
-            name: metric(output, target, batch) if isinstance(metric, Expression) else metric(output, target)
+            name: self._evaluated(name, metric, output, compared[1], batch)
+            if isinstance(metric, Expression)
+            else metric(*compared)
             for name, metric in self.by_name.items()
         }
+
+    @staticmethod
+    def _evaluated(name: str, metric: Expression, output: Any, target: Any, batch: Any) -> Any:
+        try:
+            return metric(output, target, batch)
+        except LrMagicError:
+            raise
+        except Exception as error:
+            raise BatchError(
+                f"`--metric {name}` cannot be computed for a batch ({type(error).__name__}: {error}). "
+                "→ `--metric EXPR` that gives one number from `out` and `y`."
+            ) from error

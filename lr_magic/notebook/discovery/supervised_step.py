@@ -38,7 +38,8 @@ class SupervisedStep:
         if self.metrics is None or (torch.is_grad_enabled() and not self.measures_training):
             return BatchOutcome(loss)
         with torch.no_grad():
-            return BatchOutcome(loss, self.metrics(*self._compared(output, batch), batch))
+            said = output if self.loss.loss_fn is None else self.loss.prediction(output)
+            return BatchOutcome(loss, self.metrics(self._compared(output, batch), said, batch))
 
     def _compared(self, output: object, batch: object) -> tuple[Any, Any]:
         """What metrics compare: what the loss does; where the model computes its own, its scores and its labels.
