@@ -190,3 +190,11 @@ for x, y in loader:
 def test_a_cell_that_only_looks_at_gradients_is_no_step(notebook, cell):
     book = notebook(BASE, cell)
     book.check_loss(book.find(), "x, y = batch; loss = criterion(model(x), y)")
+
+
+def test_gradients_looked_at_after_the_training(notebook):
+    look = "for x, y in other_loader:\n    (criterion(model(x), y) * 7).backward()\n    break"
+    book = notebook(BASE, "for x, y in train_loader:" + STEP, look)
+    found = book.find()
+    book.check_loss(found, OWN_LOSS)
+    assert found.setup.train_loader is book["train_loader"]

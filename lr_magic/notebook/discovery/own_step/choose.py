@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -82,11 +81,8 @@ class OwnSteps:
 
 
 def _concerns(source: StepSource, wiring: Wiring, cast: Cast, history: CellHistory) -> bool:
-    """Tell whether a source trains what is trained: by name, as a parameter, or as what its object holds.
-
-    A cell that goes backward and steps no optimizer looks at gradients; it trains nothing.
-    """
-    if source.function is None and not any(_steps(statement) for statement in source.body):
+    """Tell whether a source trains what is trained: by name, as a parameter, or as what its object holds."""
+    if not source.trains:
         return False
     trained = [c for c in (wiring.model, wiring.optimizer) if c is not None]
     names = {re.split(r"[.\[]", name)[0] for candidate in trained for name in candidate.names}
@@ -95,11 +91,6 @@ def _concerns(source: StepSource, wiring: Wiring, cast: Cast, history: CellHisto
     given = {} if source.function is None else bindings(source.function, cast, history, owner=source.owner)
     held = {} if source.owner is None else vars(source.owner)
     return any(value is each.value for value in (*given.values(), *held.values()) for each in trained)
-
-
-def _steps(statement: ast.stmt) -> bool:
-    calls = (node.func for node in ast.walk(statement) if isinstance(node, ast.Call))
-    return any(isinstance(called, ast.Attribute) and called.attr in {"step", "optimizer_step"} for called in calls)
 
 
 def _agree(one: float, other: float) -> bool:

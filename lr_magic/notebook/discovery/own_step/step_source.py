@@ -48,11 +48,21 @@ class StepSource:
     owner: Any = None
     called: tuple[str, ...] = ()
 
+    @property
+    def trains(self) -> bool:
+        """Tell whether it may train: a cell that goes backward and steps nothing only looks at gradients."""
+        return self.function is not None or any(_steps(statement) for statement in self.body)
+
+
+def _steps(statement: ast.stmt) -> bool:
+    calls = (node.func for node in ast.walk(statement) if isinstance(node, ast.Call))
+    return any(isinstance(called, ast.Attribute) and called.attr in {"step", "optimizer_step"} for called in calls)
+
 
 def step_sources(candidates: Candidates, history: CellHistory, namespace: Mapping[str, object]) -> Iterator[StepSource]:
-    """Yield every source of a step, the latest first."""
+    """Yield every source of a step: those that train before those that only go backward, the latest first."""
     found = [*_functions(candidates.functions, history), *_methods(candidates, history, namespace), *_cells(history)]
-    yield from sorted(found, key=lambda source: source.moment, reverse=True)
+    yield from sorted(found, key=lambda source: (source.trains, source.moment), reverse=True)
 
 
 def _cells(history: CellHistory) -> Iterator[StepSource]:
