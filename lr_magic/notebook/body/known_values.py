@@ -67,6 +67,22 @@ def known_length(node: ast.expr, names: Mapping[str, Any]) -> int | None:
         return None
 
 
+def counted_by(loop: ast.For, names: Mapping[str, Any]) -> tuple[str, int] | None:
+    """Return name and first value of what ``enumerate`` or ``range(n)`` counts."""
+    iterable = loop.iter
+    while isinstance(iterable, ast.Call) and iterable.args and is_progress_bar(known_value(iterable.func, names)):
+        iterable = iterable.args[0]
+    function = known_value(iterable.func, names) if isinstance(iterable, ast.Call) else None
+    if function is range and isinstance(loop.target, ast.Name) and len(iterable.args) == 1:  # type: ignore[attr-defined]
+        return loop.target.id, 0
+    if function is not enumerate or not isinstance(loop.target, ast.Tuple):
+        return None
+    first = loop.target.elts[0]
+    starts = [*iterable.args[1:], *(k.value for k in iterable.keywords)]  # type: ignore[attr-defined]
+    start = known_value(starts[0], names) if starts else 0
+    return (first.id, start) if isinstance(first, ast.Name) and isinstance(start, int) else None
+
+
 def _is_evaluable(node: ast.AST, names: Mapping[str, Any]) -> bool:
     if isinstance(node, ast.Name):
         return names.get(node.id) is not UNKNOWN

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import ast
-import inspect
-import textwrap
 from fractions import Fraction
-from types import FunctionType, MethodType
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 from torch.optim.lr_scheduler import LRScheduler
 
-from lr_magic.notebook.body.known_values import UNKNOWN, known_length, known_value, known_values
-from lr_magic.notebook.body.loop import is_progress_bar
-from lr_magic.notebook.body.stepping import OPTIMIZER_STEPS, is_optimizer_step_of
+from lr_magic.notebook.body.called_functions import definition_of, mentions_step
+from lr_magic.notebook.body.known_values import UNKNOWN, counted_by, known_length, known_value, known_values
+from lr_magic.notebook.body.stepping import is_optimizer_step_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -92,7 +90,7 @@ class _Counter:
             if isinstance(node, ast.Name):
                 self._names[node.id] = UNKNOWN
         length = known_length(loop.iter, self._names)
-        number = _number_of(loop, self._names)
+        number = counted_by(loop, self._names)
         if length is not None and number is not None:
             self._counted[number[0]] = range(number[1], number[1] + length)
         per_pass = self.count(loop.body)
@@ -147,12 +145,12 @@ class _Counter:
         if is_optimizer_step_of(call, None if owner is UNKNOWN else owner):
             return Fraction(1)
         function = known_value(call.func, self._names)
-        definition = function if isinstance(function, ast.FunctionDef) else _definition_of(function)
+        definition = function if isinstance(function, ast.FunctionDef) else definition_of(function)
         return Fraction(0) if definition is None else self._of_function(definition, function, call)
 
     def _of_function(self, definition: ast.FunctionDef, function: Any, call: ast.Call) -> Fraction:
         owner = getattr(function, "__self__", None)
-        if self._depth == _DEEPEST or not _mentions_step(definition, self._names, owner):
+        if self._depth == _DEEPEST or not mentions_step(definition, self._names, owner):
             return Fraction(0)
         inner = dict(getattr(function, "__globals__", self._names))
         inner.update(self._arguments(definition, function, call))
@@ -195,53 +193,4 @@ class _StrictCounter(_Counter):
         return self._unless_zero(test.orelse) + self._unless_zero(test.body)
 
 
-def _number_of(loop: ast.For, names: Mapping[str, Any]) -> tuple[str, int] | None:
-    """Name and first value of what ``enumerate`` or ``range(n)`` counts."""
-    iterable = loop.iter
-    while isinstance(iterable, ast.Call) and iterable.args and is_progress_bar(known_value(iterable.func, names)):
-        iterable = iterable.args[0]
-    function = known_value(iterable.func, names) if isinstance(iterable, ast.Call) else None
-    if function is range and isinstance(loop.target, ast.Name) and len(iterable.args) == 1:  # type: ignore[attr-defined]
-        return loop.target.id, 0
-    if function is not enumerate or not isinstance(loop.target, ast.Tuple):
-        return None
-    first = loop.target.elts[0]
-    starts = [*iterable.args[1:], *(k.value for k in iterable.keywords)]  # type: ignore[attr-defined]
-    start = known_value(starts[0], names) if starts else 0
-    return (first.id, start) if isinstance(first, ast.Name) and isinstance(start, int) else None
-
-
 _A_SCHEDULER: Any = object.__new__(LRScheduler)
-
-
-def _definition_of(function: Any) -> ast.FunctionDef | None:
-    """Syntax tree of a function or method of the person's own, where its source can be read."""
-    if not isinstance(function, (FunctionType, MethodType)) or "site-packages" in function.__code__.co_filename:
-        return None
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
-    except (OSError, TypeError, SyntaxError):
-        return None
-    definition = tree.body[0] if tree.body else None
-    return definition if isinstance(definition, ast.FunctionDef) else None
-
-
-def _mentions_step(definition: ast.FunctionDef, names: Mapping[str, Any], owner: object) -> bool:
-    """Whether a function steps, or calls what might: most helpers of a loop do neither."""
-    for node in ast.walk(definition):
-        if isinstance(node, ast.Attribute) and node.attr in OPTIMIZER_STEPS:
-            return True
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            called = names.get(node.func.id)
-            if isinstance(called, (FunctionType, ast.FunctionDef)):
-                return True
-        if _is_own_method(node, owner):
-            return True
-    return False
-
-
-def _is_own_method(node: ast.AST, owner: object) -> bool:
-    """Tell ``self.train_epoch()`` from ``self.model(x)``: looked up on the class, where nothing is computed."""
-    if owner is None or not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
-        return False
-    return isinstance(getattr(type(owner), node.func.attr, None), FunctionType)
