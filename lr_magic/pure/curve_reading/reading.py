@@ -85,7 +85,7 @@ def _too_short(reason: str, stop_reason: StopReason | None, bad_step: int | None
     if stop_reason is StopReason.DIVERGED:
         first = "The loss blew up within the first steps: the sweep starts too high."
         return Reading(Situation.STARTS_TOO_HIGH, (first, "Start it a thousand times lower."))
-    return Reading(Situation.TOO_SHORT, (reason, "A sweep of a hundred steps is usual."))
+    return Reading(Situation.TOO_SHORT, (reason, "Fifty to a hundred steps are usual."))
 
 
 def _falls_cleanly(curve: Curve) -> list[str]:
