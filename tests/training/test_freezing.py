@@ -13,7 +13,7 @@ from lr_magic.training.layers.group_layout import GroupLayout, group_by_layers, 
 from lr_magic.training.layers.layer_groups import find_layer_groups
 
 from .fingerprint import bytes_of, plain
-from .layered_models import Stages
+from .layered_models import LanguageModel, Stages
 
 
 def train(model, optimizer, steps=3):
@@ -83,6 +83,12 @@ def test_freezing_by_name_leaves_layers_that_are_frozen_already_frozen_whole():
     before = bytes_per_name(model)
     train(model, optimizer)
     assert changed(before, model) == {"fc"}
+
+
+def test_a_weight_that_is_frozen_because_it_is_shared_is_said():
+    tied = freeze(LanguageModel(2, is_tied=True))
+    assert tied.notes == ("lm_head.weight is the same tensor as transformer.wte.weight, and frozen with it",)
+    assert freeze(LanguageModel(2, is_tied=False)).notes == ()
 
 
 def test_batch_norms_of_frozen_layers_can_go_on_learning():

@@ -86,6 +86,7 @@ def freeze(
     _turn_off([p for p in to_freeze if id(p) in stay_off])
     num_norms = _settle_norms(model, frozen_ids, is_held_still=not train_batch_norm)
     notes = [_norm_note(num_norms, is_trained=train_batch_norm)] if num_norms else []
+    notes.extend(_shared_notes(model, stay_off))
     return FreezeOutcome(rows_of(layers), (*notes, *_follow(optimizer, layers)))
 
 
@@ -186,6 +187,17 @@ def _settle_norms(model: nn.Module, frozen_ids: set[int], *, is_held_still: bool
         elif (is_frozen and is_held_still is False) or any(p.requires_grad for p in parameters):
             release_norms([norm])
     return num_frozen
+
+
+def _shared_notes(model: nn.Module, frozen_ids: set[int]) -> list[str]:
+    """Which layers are frozen because another one has the same weight: a head tied to the embedding."""
+    first: dict[int, str] = {}
+    notes = []
+    for name, parameter in unwrapped(model).named_parameters(remove_duplicate=False):
+        known = first.setdefault(id(parameter), name)
+        if known != name and id(parameter) in frozen_ids:
+            notes.append(f"{name} is the same tensor as {known}, and frozen with it")
+    return notes
 
 
 def _norm_note(num_norms: int, *, is_trained: bool) -> str:
