@@ -43,6 +43,7 @@ class Desk:
     def __init__(self, notebook: NotebookPage, kernel: str = "python3") -> None:
         self.notebook = notebook
         self.page = notebook.page
+        self._file = notebook.file.with_suffix(".go_on")
         self.ends_zoom_by_stop = kernel != "ipykernel6"
         self.run(SETUP)
 
@@ -65,6 +66,18 @@ class Desk:
         """What the kernel answers, as it prints it."""
         self.notebook.set_source(_ASKED, f"print({expression})")
         return self.notebook.ask(_ASKED).strip()
+
+    def begin_to_wait_for_a_file(self) -> None:
+        """Let the cell for asking be busy until `write_that_file`."""
+        wait = f"from pathlib import Path\nwhile not Path({str(self._file)!r}).exists():\n    time.sleep(0.05)"
+        self.notebook.set_source(_ASKED, wait)
+        self.notebook.start(_ASKED)
+
+    def write_that_file(self) -> None:
+        """Let that cell end."""
+        self._file.touch()
+        self.wait()
+        self._file.unlink()
 
     def _start_fast(self, text: str) -> Locator:
         if text != SETUP:

@@ -22,6 +22,7 @@ def test_where_clicks_do_not_arrive_the_plot_says_so_and_the_interrupt_keeps_wha
     Plot(output).wait_for_points(5)
     notebook.interrupt()
     output.get_by_text("KeyboardInterrupt").first.wait_for()
+    desk.wait()
     output.get_by_text(HINT).wait_for(state="hidden")
     assert desk.ask("lr_found.stop_reason.name") == "INTERRUPTED"
     assert desk.ask("len(lr_found.lrs) > 5") == "True"

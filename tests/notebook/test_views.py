@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import threading
 import types
 from html import unescape
 
@@ -378,6 +379,46 @@ def test_a_sweep_stopped_while_paused_leaves_no_resume_for_the_next(live, result
     live.restart(RunControl(), 100)
     assert live.buttons.pause.description == "Pause"
     assert live.buttons.paused_s == 0
+
+
+def test_handlers_may_run_in_other_threads_late_and_twice(result):
+    live = LiveRangeTest(1e-7, 10, 100, RunControl())
+    errors = []
+
+    def press_all():
+        try:
+            for _ in range(30):
+                live.panel.choose(1e-3)
+                live.panel.move(1)
+                live.panel.drag(1e-4, 1e-2)
+                live.panel.go_home()
+                live.panel.choose(1e-4)
+                live.buttons.pause.click()
+                live.buttons.stop.click()
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=press_all) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    feed(live)
+    live.finish(result)
+    for thread in threads:
+        thread.join()
+    press_all()
+    assert errors == []
+    assert result.lr == pytest.approx(1e-4, rel=0.1)
+
+
+def test_progress_is_told_of_the_epoch_and_of_the_whole(live_fit):
+    train(live_fit, 30)
+    live_fit.on_epoch(EpochRecord(1, 1.0, None, {}, 1.0))
+    live_fit._show_status()
+    assert "epoch 2 of 5 (50%)" in live_fit.status.value
+    assert "step 30 of 100" in live_fit.status.value
+    live_fit.on_event(FitEvent(30, EventKind.EXTENDED, "extended by 20 steps", 20))
+    live_fit._show_status()
+    assert "epoch 2 of 6 (50%)" in live_fit.status.value
 
 
 def test_an_interrupted_sweep_without_steps_can_be_shown(live):

@@ -52,7 +52,9 @@ class ChoicePanel:
         )  # fmt: skip
         self.message = HTML()
         self.readout = HTML()
-        self.controls = HBox([self.field, self.range_mode, self.zoom, self.message], layout=Layout(display="none"))
+        self.controls = HBox(
+            [self.field, self.range_mode, self.zoom, self.message], layout=Layout(display="none", flex_flow="row wrap")
+        )
         self.command = CommandLine()
         self.widget = VBox([self.controls, self.readout, self.command])
         self._connect()

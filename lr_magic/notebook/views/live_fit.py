@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from html import escape
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -86,7 +87,7 @@ class LiveFit:
             ],
         )
         self.widget = self.frame.widget
-        self._num_epochs = num_epochs
+        self._epoch_steps = schedule.total_steps / num_epochs if num_epochs else None
         self._curve = ThinnedCurve()
         self._lrs = ThinnedCurve()
         self._epochs: list[EpochRecord] = []
@@ -172,6 +173,9 @@ class LiveFit:
         return perf_counter() - self._started - self.buttons.paused_s
 
     def _epoch_text(self) -> str:
-        if self._num_epochs is None:
+        if self._epoch_steps is None:
             return ""
-        return f"epoch {min(len(self._epochs) + 1, self._num_epochs)} of {self._num_epochs}"
+        num_epochs = math.ceil(self.figure.schedule.total_steps / self._epoch_steps)
+        number = min(len(self._epochs) + 1, num_epochs)
+        part = min(max(len(self._curve) / self._epoch_steps - (number - 1), 0.0), 1.0)
+        return f"epoch {number} of {num_epochs} ({part:.0%})"

@@ -44,7 +44,7 @@ class RunButtons:
         buttons = [self.stop, self.pause, *self.steering, self.roll_back]
         for button in buttons:
             deliver_during_runs(button)
-        self.widget = HBox(buttons)
+        self.widget = HBox(buttons, layout=Layout(flex_flow="row wrap"))  # below each other in a narrow window
 
     def _steering_button(self, steer: Verb, description: str, icon: str, tooltip: str) -> Button:
         button = _button(description, icon, tooltip)
