@@ -69,9 +69,10 @@ class Desk:
 
     def begin_to_wait_for_a_file(self) -> None:
         """Let the cell for asking be busy until `write_that_file`."""
-        wait = f"from pathlib import Path\nwhile not Path({str(self._file)!r}).exists():\n    time.sleep(0.05)"
-        self.notebook.set_source(_ASKED, wait)
+        lines = ["from pathlib import Path", "print('waiting')", f"while not Path({str(self._file)!r}).exists():"]
+        self.notebook.set_source(_ASKED, "\n".join([*lines, "    time.sleep(0.05)"]))
         self.notebook.start(_ASKED)
+        self.notebook.output(_ASKED).get_by_text("waiting").wait_for()
 
     def write_that_file(self) -> None:
         """Let that cell end."""

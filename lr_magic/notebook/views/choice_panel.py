@@ -111,7 +111,8 @@ class ChoicePanel:
 
     def drag(self, low: float, high: float) -> None:
         """Choose a range."""
-        if self._result is not None and 0 < low < high:
+        # the last piece of a drag comes twice, and late: it is not to wipe away what was said meanwhile
+        if self._result is not None and 0 < low < high and self._result.lr_range != (low, high):
             self._result.lr_range = (low, high)
             self._show()
             self.on_choice()
