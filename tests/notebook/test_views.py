@@ -344,8 +344,10 @@ def test_the_last_piece_of_a_drag_does_not_wipe_away_what_was_said(live, result)
     live.panel.offer_zoom(lambda low, high: f"no zoom from {low:g} to {high:g}")
     live.panel.drag(1e-4, 1e-2)
     live.panel.zoom.click()
-    live.panel.drag(1e-4, 1e-2)
+    live.panel.drag(1e-4, 1.1e-2)
     assert live.panel.message.value == "no zoom from 0.0001 to 0.01"
+    live.panel.choose(1e-3)
+    assert live.panel.message.value == ""
 
 
 def test_range_mode_by_toggle_and_by_key(live, result):

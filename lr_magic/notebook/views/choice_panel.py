@@ -74,6 +74,7 @@ class ChoicePanel:
         marks.draw_suggestion(suggested, None if suggested is None else result.loss_at(suggested), result.interval)
         marks.draw_proposed(result.proposed_range)
         marks.ticks.draw({rule: lr for rule, lr in result.suggestions.items() if lr != result.suggestion})
+        self.message.value = ""
         self.controls.layout.display = None
         self._show()
 
@@ -111,8 +112,8 @@ class ChoicePanel:
 
     def drag(self, low: float, high: float) -> None:
         """Choose a range."""
-        # the last piece of a drag comes twice, and late: it is not to wipe away what was said meanwhile
-        if self._result is not None and 0 < low < high and self._result.lr_range != (low, high):
+        # the last piece of a drag may come late: it does not wipe away what was said meanwhile
+        if self._result is not None and 0 < low < high:
             self._result.lr_range = (low, high)
             self._show()
             self.on_choice()
@@ -121,6 +122,7 @@ class ChoicePanel:
         if self._result is None:
             return
         self._result.lr = lr
+        self.message.value = ""
         self._figure.choice.brush.selected = None  # a drag within an old range would move it
         self._show()
         self.on_choice()
@@ -136,7 +138,6 @@ class ChoicePanel:
         self._figure.choice.draw_choice(result.lr if result.is_chosen else None, result.lr_range)
         self.field.text = "" if result.lr is None else lr_text(result.lr, digits=3)
         self.zoom.layout.display = None if result.lr_range and self.on_zoom else "none"
-        self.message.value = ""
         self.readout.value = readout_html(result)
         self.command.command = fit_command(result)
 
