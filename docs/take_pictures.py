@@ -37,7 +37,7 @@ def during(notebook: NotebookPage) -> None:
     """The sweep while it runs."""
     notebook.run(0)
     notebook.start(1)
-    Plot(notebook.output(1)).wait_for_points(70)
+    Plot(notebook.output(1)).wait_for_points(30)
     notebook.output(1).screenshot(path=PICTURES / "lr_find_running.png")
     notebook.wait_until_done()
 
