@@ -497,3 +497,8 @@ def test_steering_buttons_send_their_commands():
     for button in live.buttons.steering:
         button.click()
     assert [control.receive() for _ in range(3)] == [Anneal(), Extend(), LowerPeak()]
+
+
+def test_the_text_in_place_of_a_live_view_is_for_people(live):
+    assert live.widget._repr_mimebundle_()["text/plain"] == repr(live.widget)
+    assert "picture" in repr(live.widget)

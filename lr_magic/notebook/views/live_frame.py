@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from ipywidgets import Widget
 
 
+class LiveBox(VBox):
+    """A box whose text, which stands in the saved notebook for readers that know no widgets, is for people."""
+
+    def __repr__(self) -> str:
+        return "(a live plot while the notebook runs; below is its picture)"
+
+
 class LiveFrame:
     """The widget of a live view.
 
@@ -29,7 +36,7 @@ class LiveFrame:
 
     def __init__(self, parts: Sequence[Widget], plot_names: Sequence[str]) -> None:
         self.hint = DeliveryHint()
-        self.widget = VBox([no_plot_line(), *parts, self.hint, PlotNames(names=list(plot_names))])
+        self.widget = LiveBox([no_plot_line(), *parts, self.hint, PlotNames(names=list(plot_names))])
         self.widget.add_class(LIVE_CLASS)
 
     def begin_again(self) -> None:
