@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from lr_magic.pure.curve_reading.reading import Situation, read_curve
+from lr_magic.pure.curve_reading.smoothing import smooth
 from lr_magic.pure.curve_reading.suggestion import Suggestion, suggest
 from lr_magic.pure.errors import NoSuggestionError, SettingError
+from lr_magic.pure.picture.lr_text import lr_text
 from lr_magic.pure.results.stop_reason import StopReason
 
 # Real sweeps of small models, each labelled by eye with its situation.
@@ -68,6 +70,12 @@ def test_a_clean_fall_names_its_rates():
     reading = read_curve(LRS, CLEAN, suggestion=suggest(LRS, CLEAN))
     assert "lowest" in str(reading)
     assert "A good peak rate is about" in reading.sentences[-1]
+
+
+def test_the_lowest_point_is_the_one_that_is_drawn():
+    drawn = smooth(CLEAN)
+    lowest = int(np.argmin(drawn))
+    assert f"lowest, {drawn[lowest]:.3g}, near {lr_text(LRS[lowest])}." in str(read_curve(LRS, CLEAN))
 
 
 def test_the_step_of_the_first_nan_is_named():

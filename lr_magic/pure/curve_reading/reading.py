@@ -9,6 +9,7 @@ import numpy as np
 
 from lr_magic.pure.curve_reading.curve import Curve, first_non_finite, read_points
 from lr_magic.pure.curve_reading.situation import Situation, situation_of
+from lr_magic.pure.curve_reading.smoothing import smooth
 from lr_magic.pure.errors import NoSuggestionError
 from lr_magic.pure.picture.lr_text import lr_text
 from lr_magic.pure.results.stop_reason import StopReason
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from lr_magic.pure.curve_reading.suggestion import Suggestion
 
 __all__ = ["Reading", "Situation", "read_curve"]
+
+# Decades around the lowest level in which the curve's lowest point is looked for.
+_SAME_VALLEY = 0.6
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ def read_curve(
     >>> reading.situation.value
     'falls_cleanly'
     >>> reading.sentences[1]
-    'It falls fastest near 1e-3 and is lowest, 1.02, near 6.9e-2.'
+    'It falls fastest near 1e-3 and is lowest, 1.02, near 7.5e-2.'
     """
     bad_step = first_non_finite(np.asarray(losses, dtype=np.float64))
     try:
@@ -145,15 +149,21 @@ def _start(curve: Curve) -> str:
 
 
 def _fall(curve: Curve) -> str:
-    steepest, lowest = lr_text(10**curve.steepest_at), lr_text(curve.lr_at(curve.lowest))
-    level = _number(float(curve.level[curve.lowest]))
-    return f"It falls fastest near {steepest} and is lowest, {level}, near {lowest}."
+    steepest, (lowest, loss) = 10**curve.steepest_at, _lowest_drawn(curve)
+    return f"It falls fastest near {lr_text(steepest)} and is lowest, {_number(loss)}, near {lr_text(lowest)}."
+
+
+def _lowest_drawn(curve: Curve) -> tuple[float, float]:
+    """Rate and loss where the curve is lowest as it is drawn: less smoothed than what decisions are made on."""
+    drawn = smooth(curve.losses)
+    is_far = np.abs(curve.log_lrs - curve.grid[curve.lowest]) > _SAME_VALLEY
+    index = int(np.argmin(np.where(is_far, np.inf, drawn)))
+    return float(10 ** curve.log_lrs[index]), float(drawn[index])
 
 
 def _rise(curve: Curve) -> str:
-    return (
-        f"From about {lr_text(10**curve.worse_from)} on it climbs: such steps overshoot, and what was learned is lost."
-    )
+    worse = max(10**curve.worse_from, _lowest_drawn(curve)[0])
+    return f"From about {lr_text(worse)} on it climbs: such steps overshoot, and what was learned is lost."
 
 
 def _noise(curve: Curve) -> list[str]:
@@ -170,7 +180,7 @@ def _advice(suggestion: Suggestion, curve: Curve) -> str:
     if suggestion.interval is None:
         return text + "."
     low, high = suggestion.interval
-    is_below = suggestion.lr < 0.8 * curve.lr_at(curve.lowest)
+    is_below = suggestion.lr < 0.8 * _lowest_drawn(curve)[0]
     below, near = (
         "below the lowest point, where the loss still falls safely",
         "a training that anneals bears the lowest point",
