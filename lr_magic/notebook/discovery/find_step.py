@@ -58,7 +58,7 @@ def find_step(
     else:
         followed, others = _over(parts.train, followed, is_typed=request.train is not None)
         reason = f"its loop does not go over `{parts.train.name}`"
-        steps.unfollowed += [(f.source, reason) for f in others if f in current]
+        steps.unfollowed += [(f.source, reason) for f in others if f in current and f.source.is_stepped_for(history)]
     assert parts.train is not None  # noqa: S101 - for the type checker: a loader was found or asked for above
     refuse_live_iterator(parts.train, request.magic)
     model = parts.wiring.model

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from lr_magic.pure.errors import DiscoveryError
+
 BASE = """
 import torch, torch.nn as nn, torch.nn.functional as F
 from itertools import cycle, islice
@@ -190,6 +192,24 @@ for x, y in loader:
 def test_a_cell_that_only_looks_at_gradients_is_no_step(notebook, cell):
     book = notebook(BASE, cell)
     book.check_loss(book.find(), "x, y = batch; loss = criterion(model(x), y)")
+
+
+MEASURE = """def seconds(size):
+    for _ in range(3):
+        x, y = torch.randn(size, 4), torch.randint(0, 3, (size,))
+        (7 * criterion(model(x), y)).backward()
+"""
+
+
+def test_a_function_that_only_measures_a_backward_pass_is_no_step(notebook):
+    book = notebook(BASE, MEASURE, "seconds(4)")
+    book.check_loss(book.find(), "x, y = batch; loss = criterion(model(x), y)")
+
+
+def test_a_function_that_another_cell_steps_after_is_asked_about(notebook):
+    book = notebook(BASE, MEASURE, "for _ in range(3):\n    seconds(4)\n    optimizer.step()")
+    with pytest.raises(DiscoveryError, match="could not follow"):
+        book.find()
 
 
 def test_gradients_looked_at_after_the_training(notebook):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
+from lr_magic.notebook.discovery.own_step.names import reads
 from lr_magic.notebook.discovery.own_step.slicing import has_backward, has_inner_backward
 
 if TYPE_CHECKING:
@@ -51,7 +52,19 @@ class StepSource:
     @property
     def trains(self) -> bool:
         """Tell whether it may train: a cell that goes backward and steps nothing only looks at gradients."""
-        return self.function is not None or any(_steps(statement) for statement in self.body)
+        return self.function is not None or _step(self.body)
+
+    def is_stepped_for(self, history: CellHistory) -> bool:
+        """Tell whether it steps an optimizer, or a cell that does so speaks of it: else it only measures."""
+        if self.owner is not None or _step(self.body):
+            return True
+        name = self.called[0] if self.called else self.name
+        cells = (tree.body for _, tree in history.mentioning("step") if name in reads(tree))
+        return any(_step(body) for body in cells)
+
+
+def _step(statements: Sequence[ast.stmt]) -> bool:
+    return any(_steps(statement) for statement in statements)
 
 
 def _steps(statement: ast.stmt) -> bool:
