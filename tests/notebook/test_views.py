@@ -17,6 +17,7 @@ from lr_magic.notebook.views.live_comparison import LiveComparison
 from lr_magic.notebook.views.live_fit import LiveFit
 from lr_magic.notebook.views.live_range_test import LiveRangeTest
 from lr_magic.notebook.views.readout import readout_html
+from lr_magic.notebook.views.step_axes import step_ticks
 from lr_magic.notebook.views.turns import Turns
 from lr_magic.pure.control import Anneal, Extend, LowerPeak, Pause, Resume, RunControl, Stop
 from lr_magic.pure.curve_reading.suggestion import RULE_MEANINGS, RULES
@@ -502,3 +503,12 @@ def test_steering_buttons_send_their_commands():
 def test_the_text_in_place_of_a_live_view_is_for_people(live):
     assert live.widget._repr_mimebundle_()["text/plain"] == repr(live.widget)
     assert "picture" in repr(live.widget)
+
+
+@pytest.mark.parametrize("last_step", [1, 2, 4, 5, 9, 39, 40, 109, 110, 2_319, 99_999, 1_000_000])
+def test_steps_are_marked_at_a_few_round_numbers(last_step):
+    ticks = step_ticks(last_step)
+    assert 2 <= len(ticks) <= 5
+    assert ticks[0] == 0
+    assert ticks[-1] <= last_step
+    assert str(ticks[1]).strip("0") in {"1", "2", "5"}

@@ -9,7 +9,7 @@ import numpy as np
 from ipywidgets import HBox, Layout
 
 from lr_magic.notebook.views.schedule_figure import ScheduleFigure
-from lr_magic.notebook.views.step_axes import step_axes, step_figure
+from lr_magic.notebook.views.step_axes import step_axes, step_figure, step_ticks
 from lr_magic.pure.picture import palette
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ class FitFigure:
         """Mark on the schedule what was done to the training; a longer one gets room, a shorter one keeps the axis."""
         self.schedule.change(event)
         self.x_scale.max = max(self.x_scale.max, self.schedule.total_steps - 1)
+        for figure in (self.losses, self.schedule.figure):
+            figure.axes[0].tick_values = step_ticks(self.x_scale.max)
 
     def set_y_limits(self, low: float, high: float) -> None:
         """Move the loss axis."""
