@@ -66,8 +66,9 @@ class LiveRangeTest:
         self.widget = self.frame.widget
         self._divergence_factor = divergence_factor
         curve = self._draw_curve
+        # the names directly after the levels, so that they hardly ever stand apart
         self._turns = Turns(
-            curve, curve, self._show_status, curve, self._draw_levels, curve, curve, self._draw_level_names
+            curve, curve, self._show_status, curve, curve, self._draw_levels, self._draw_level_names, curve
         )
         self._result: RangeTestResult | None = None
         self._begin(StepCount(num_steps, is_adaptive=is_adaptive))
