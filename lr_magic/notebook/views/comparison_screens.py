@@ -9,7 +9,7 @@ from IPython.display import display
 from lr_magic.notebook.views.live_comparison import LiveComparison
 from lr_magic.notebook.views.saved_picture import SavedPicture
 from lr_magic.notebook.views.screen_choice import is_kernel
-from lr_magic.notebook.views.screens import report
+from lr_magic.notebook.views.screens import report, show_end
 from lr_magic.notebook.views.step_count import StepCount
 from lr_magic.notebook.views.summary import comparison_summary, findings_text, trial_text
 from lr_magic.notebook.views.terminal_view import TerminalView
@@ -115,10 +115,7 @@ class QuietComparison:
     def finish(self, result: ComparisonResult) -> None:
         """Show the end."""
         display(report(self._findings))
-        if self._has_pictures:
-            SavedPicture(result.plot(), comparison_summary(result))
-        else:
-            print(comparison_summary(result))  # noqa: T201 - the terminal is the view
+        show_end(result, comparison_summary(result), has_pictures=self._has_pictures)
 
 
 def comparison_screen(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lr_magic.notebook.views.live_fit import LiveFit
     from lr_magic.notebook.views.live_range_test import LiveRangeTest
     from lr_magic.notebook.views.step_count import StepCount
+    from lr_magic.pure.results.comparison_result import ComparisonResult
     from lr_magic.pure.results.finding import Finding
     from lr_magic.pure.results.fit_event import FitEvent
     from lr_magic.pure.results.range_test_result import RangeTestResult
@@ -153,11 +154,17 @@ class QuietScreen:
     def finish(self, outcome: RangeTestResult | FitHistory) -> None:
         """Show the end."""
         display(report(self._findings))
-        summary, more_html = _words(outcome)
-        if self._has_pictures:
-            SavedPicture(outcome.plot(), summary, more_html)
-        else:
-            print(summary)  # noqa: T201 - the terminal is the view
+        show_end(outcome, *_words(outcome), has_pictures=self._has_pictures)
+
+
+def show_end(
+    outcome: RangeTestResult | FitHistory | ComparisonResult, summary: str, more_html: str = "", *, has_pictures: bool
+) -> None:
+    """Show the picture of a finished run and its words, or the words alone where no picture can be shown."""
+    if has_pictures:
+        SavedPicture(outcome.plot(), summary, more_html)
+    else:
+        print(summary)  # noqa: T201 - the terminal is the view
 
 
 def _words(outcome: RangeTestResult | FitHistory) -> tuple[str, str]:
