@@ -25,8 +25,8 @@ class FrozenGuard(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     Two ways lead there: an optimizer step, once a person's code has unfrozen the parameter, which is watched to the
     end; and any in-place operation, which is watched as long as the mode is on. Where ``torch.compile`` is in use
-    there can be no mode; a sample of each parameter then shows afterwards whether it was written into, and the receipt
-    says so.
+    there can be no mode. A sample of each parameter shows afterwards whether it was written into all the same, and the
+    receipt says so.
 
     Parameters
     ----------
@@ -51,10 +51,9 @@ class FrozenGuard(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for part in training:
             if isinstance(part, torch.optim.Optimizer):
                 part.register_step_pre_hook(self._before_step)
-        if _is_anything_compiled():
-            for state in self._states:
-                state.take_sample()
-        else:
+        for state in self._states:
+            state.take_sample()
+        if not _is_anything_compiled():
             self.__enter__()  # type: ignore[no-untyped-call]
             self._is_on = True
 

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
 # Kinds of devices whose memory is read without waiting for anything.
 _READ_AT_ONCE = ("cpu",)
-# Elements of a frozen parameter that are kept where it cannot be watched.
+# Elements that are kept of a frozen parameter that is not copied.
 _SAMPLE_SIZE = 16
+_PLAIN_KINDS = (torch.Tensor, torch.nn.Parameter)
 
 
 class TensorState:
@@ -49,6 +50,11 @@ class TensorState:
         """Whether its bytes are kept."""
         return self._copy is not None
 
+    @property
+    def num_bytes(self) -> int:
+        """Size of its values."""
+        return self._data.numel() * self._data.element_size()
+
     def copy(self, place: CopyPlace) -> None:
         """Keep a copy of the bytes, where they can change at all."""
         if self._copy is None and _is_writable(self._data):
@@ -56,11 +62,11 @@ class TensorState:
 
     def take_sample(self) -> None:
         """Keep a few elements of what is not copied, to see afterwards whether it was written into."""
-        if self._copy is None and self._data.is_contiguous():
+        if self._copy is None and _is_dense(self._data):
             self._sample = self._some_elements().clone()
 
     def _some_elements(self) -> torch.Tensor:
-        return self._data.view(-1)[:: max(1, self._data.numel() // _SAMPLE_SIZE)]
+        return _in_memory_order(self._data).view(-1)[:: max(1, self._data.numel() // _SAMPLE_SIZE)]
 
     def set_grad_aside(self) -> None:
         """Take the gradient off the tensor, so that a run neither reads nor overwrites it."""
@@ -77,6 +83,8 @@ class TensorState:
             _set_version(tensor, self._version)
         if not _is_same_memory(tensor.data, self._data):
             tensor.data = self._data
+            # What was counted since then was written into the other memory; into this one, a sample tells.
+            _set_version(tensor, self._version)
         if tensor.is_leaf:
             self._put_back_autograd(tensor)
         return True
@@ -92,7 +100,7 @@ class TensorState:
             hooks.update(self._hooks)
 
     def has_changed(self) -> bool | torch.Tensor:
-        """Whether memory, bytes, flags or gradient are not what they were; bytes without a copy by their version.
+        """Whether memory, bytes, flags or gradient are not what they were; without a copy by version and sample.
 
         Where the bytes have to be compared on an accelerator, the answer is a 0-d tensor there: see `count_changed`.
         """
@@ -141,6 +149,17 @@ def _is_writable(data: torch.Tensor) -> bool:
     if data.is_inference() or data.layout != torch.strided:
         return not data.is_inference()
     return not any(step == 0 and size > 1 for step, size in zip(data.stride(), data.shape, strict=True))
+
+
+def _is_dense(data: torch.Tensor) -> bool:
+    """Whether its elements lie side by side in a memory of their own, in whatever order."""
+    if type(data) not in _PLAIN_KINDS or data.layout != torch.strided or data.device.type == "meta":
+        return False
+    return _in_memory_order(data).is_contiguous()
+
+
+def _in_memory_order(data: torch.Tensor) -> torch.Tensor:
+    return data.permute(sorted(range(data.dim()), key=data.stride, reverse=True))
 
 
 def _is_same_memory(one: torch.Tensor, other: torch.Tensor) -> bool:
