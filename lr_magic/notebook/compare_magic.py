@@ -17,6 +17,7 @@ from lr_magic.notebook.settings.values import real_number, whole_number
 from lr_magic.notebook.views.comparison_screens import comparison_screen
 from lr_magic.notebook.views.screen_choice import run_control
 from lr_magic.pure.errors import SettingError
+from lr_magic.pure.results.choice_origin import ChoiceOrigin
 from lr_magic.pure.results.range_test_result import RangeTestResult
 from lr_magic.training.cycle.one_cycle import planned_steps
 from lr_magic.training.probing.comparison import compare
@@ -98,11 +99,11 @@ class CompareMagics(Magics):
 
 
 def choose(namespace: dict[str, Any], lr: float) -> None:
-    """Make a rate the choice that the next training uses."""
+    """Make the winner the choice that the next training uses."""
     found = namespace.get("lr_found")
     if not isinstance(found, RangeTestResult):
         found = namespace["lr_found"] = RangeTestResult(np.array([]), np.array([]))
-    found.lr = lr
+    found.choose(lr, ChoiceOrigin.COMPARISON)
 
 
 def _rates(options: Namespace, namespace: Mapping[str, Any], training_steps: int) -> list[float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from contextlib import contextmanager
 from dataclasses import replace
+from html import escape
 from typing import TYPE_CHECKING
 
 from lr_magic.pure.control import RunControl
@@ -68,7 +69,7 @@ class Zoom:
             partial = getattr(error, "lr_magic_result", None)
             if partial is not None:
                 self._finish(partial)
-            self._live.panel.message.value = f"The sweep ended early: {type(error).__name__}: {error}"
+            self._live.panel.message.value = f"The sweep ended early: {escape(f'{type(error).__name__}: {error}')}"
             return
         self._finish(result)
 

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import lr_magic
 from lr_magic.pure.picture.lr_text import lr_text
+from lr_magic.pure.results.choice_origin import ChoiceOrigin
 from lr_magic.pure.results.fit_history import FitHistory
 from lr_magic.pure.results.range_test_result import RangeTestResult
 from lr_magic.pure.results.stop_reason import StopReason
@@ -87,6 +88,32 @@ def test_a_suggestion_is_made_for_the_length_of_the_training_and_the_report_says
 
 def test_fit_without_a_rate_says_how_to_give_one(notebook):
     assert "--max-lr" in refusal(notebook, "%fit_one_cycle 2")
+
+
+@pytest.mark.parametrize(
+    ("choice", "origin"),
+    [
+        ("lr_found.lr = 0.02", "chosen in code"),
+        ("lr_found.lr_range = (1e-3, 0.02)", "chosen in code"),
+        ("%lr_compare 1e-6 0.02 --steps 20", "chosen by comparison"),
+        ("lr_found.choose(0.02, ChoiceOrigin.PLOT)", "chosen on the plot"),
+    ],
+)
+def test_the_report_says_where_the_peak_comes_from(notebook, capsys, choice, origin):
+    notebook.push({"ChoiceOrigin": ChoiceOrigin})
+    run(notebook, "%lr_find")
+    run(notebook, choice)
+    kept = RangeTestResult.from_json(notebook.user_ns["lr_found"].to_json())
+    assert kept.choice_origin.value == origin
+    capsys.readouterr()
+    run(notebook, "%fit_one_cycle 1")
+    assert origin in capsys.readouterr().out
+
+
+def test_an_unknown_name_in_a_number_is_compared_with_the_numbers_only(notebook):
+    notebook.push({"scheme": "a word", "best_lr": 1e-2})
+    assert refusal(notebook, "%fit_one_cycle 1 --max-lr schme").endswith("no name 'schme' in this notebook.")
+    assert refusal(notebook, "%fit_one_cycle 1 --max-lr bestlr").endswith("Did you mean best_lr?")
 
 
 def test_lr_range_goes_over_the_groups(notebook):
@@ -194,7 +221,7 @@ def test_cell_form_with_a_number_of_epochs_is_refused(notebook):
         ("%lr_find --amp fp8", "fp8"),
         ("%lr_find modle", "model"),
         ("%lr_find --train trian_loader", "train_loader"),
-        ("%lr_find --start-lr modle", "model"),
+        ("%lr_find --start-lr modle", "no name 'modle'"),
         ("%lr_find --accumulate 0", "accumulate"),
         ("%lr_find --clip-norm 0", "clip_norm"),
         ("%fit_one_cycle 0 --max-lr 1", "EPOCHS"),

@@ -22,6 +22,7 @@ from lr_magic.notebook.views.turns import Turns
 from lr_magic.pure.control import Anneal, Extend, LowerPeak, Pause, Resume, RunControl, Stop
 from lr_magic.pure.curve_reading.suggestion import RULE_MEANINGS, RULES
 from lr_magic.pure.curve_reading.terms import terms_in
+from lr_magic.pure.results.choice_origin import ChoiceOrigin
 from lr_magic.pure.results.fit_event import EventKind, FitEvent
 from lr_magic.pure.results.fit_history import FitHistory
 from lr_magic.pure.results.range_test_result import RangeTestResult
@@ -214,6 +215,7 @@ def test_a_click_moves_the_choice_to_the_curve(live, result):
     assert result.lr == pytest.approx(3.1e-3, rel=0.1)
     assert result.lr in LRS
     assert live.figure.choice.choice.x[0] == result.lr
+    assert result.choice_origin is ChoiceOrigin.PLOT
 
 
 def test_a_plot_has_no_command_while_its_next_sweep_runs(live, result):

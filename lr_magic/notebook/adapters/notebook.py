@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lr_magic.notebook.discovery.candidates import Candidate
 from lr_magic.notebook.discovery.lookup import look_up
+from lr_magic.notebook.discovery.typed_line import MODEL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +47,7 @@ class Notebook:
         if self.request.loss is not None:
             return None
         if self.request.model is not None:
-            asked = look_up(self.request.model, self.namespace, option="", magic=self.request.magic)
+            asked = look_up(self.request.model, self.namespace, option=MODEL, magic=self.request.magic)
             return Candidate(asked, (self.request.model,)) if isinstance(asked, classes) else None
         found = [Candidate(v, (n,)) for n, v in self.namespace.items() if isinstance(v, classes) and n[:1] != "_"]
         return max(found, key=lambda c: self.history.last_assignment(c.name), default=None)

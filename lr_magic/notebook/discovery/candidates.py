@@ -4,31 +4,19 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
+from lr_magic.notebook.discovery.near_names import NEVER_LOADERS, made_names
 from lr_magic.notebook.discovery.unwrapping import base_loader, base_optimizer
 from lr_magic.notebook.discovery.words import Split, sounds_like_loader, split_of
 
-_SHELL_NAMES = frozenset({"In", "Out", "exit", "quit", "get_ipython", "open", "lr_found", "fit_history"})
-_NEVER_LOADERS = (
-    torch.Tensor,
-    np.ndarray,
-    Dataset,
-    nn.Module,
-    torch.optim.Optimizer,
-    Mapping,
-    AbstractSet,
-    str,
-    bytes,
-    type,
-)
+_RESULT_NAMES = frozenset({"lr_found", "fit_history"})
 _LOADER_ATTRIBUTES = ("batch_size", "bs", "dataset", "batch_sampler")
 _CONTAINER_LIMIT = 32
 
@@ -77,7 +65,7 @@ def collect(namespace: Mapping[str, object]) -> Candidates:
 
 def _reachable(namespace: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     """Yield the visible names first, then what their containers and plain objects hold one level down."""
-    visible = [(n, v) for n, v in namespace.items() if not n.startswith("_") and n not in _SHELL_NAMES]
+    visible = [(name, namespace[name]) for name in made_names(namespace) if name not in _RESULT_NAMES]
     yield from visible
     own_module = namespace.get("__name__", "__main__")
     for name, value in visible:
@@ -127,7 +115,7 @@ def _kind(value: object, names: list[str]) -> str | None:
 
 def _is_other_loader(value: object, names: list[str]) -> bool:
     """Any sized iterable that carries a loader's attributes, or a list of batches under a loader's name."""
-    if isinstance(value, _NEVER_LOADERS) or not isinstance(value, Iterable):
+    if isinstance(value, NEVER_LOADERS) or not isinstance(value, Iterable):
         return False
     sounds = any(sounds_like_loader(name) or split_of(name) is not Split.UNLABELLED for name in names)
     if isinstance(value, (list, tuple)):

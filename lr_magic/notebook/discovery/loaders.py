@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-import numpy as np
-import torch
-from torch import nn
-from torch.utils.data import Dataset
 
 from lr_magic.notebook.discovery import questions
 from lr_magic.notebook.discovery.candidates import Candidate
 from lr_magic.notebook.discovery.describe import length_of
 from lr_magic.notebook.discovery.lookup import look_up
+from lr_magic.notebook.discovery.near_names import yields_batches
 from lr_magic.notebook.discovery.words import Split, split_of
 
 if TYPE_CHECKING:
@@ -24,8 +20,6 @@ if TYPE_CHECKING:
     from lr_magic.notebook.discovery.cell_history import CellHistory
     from lr_magic.notebook.discovery.request import DiscoveryRequest
 
-_NOT_LOADERS = (str, bytes, torch.Tensor, np.ndarray, nn.Module, type)
-
 
 def asked_loader(
     text: str, option: str, namespace: Mapping[str, object], candidates: Candidates, magic: str
@@ -33,18 +27,18 @@ def asked_loader(
     """Look up the loader that the person named; refuses what is not one."""
     value = look_up(text, namespace, option=option, magic=magic)
     if isinstance(value, Iterator):
-        loader = next((c.name for c in candidates.loaders if split_of(c.name) is Split.TRAIN), None)
-        raise questions.live_iterator(text, magic, loader)
-    # A map-style data set can be iterated too, but yields samples, not batches.
-    if not isinstance(value, Iterable) or isinstance(value, (*_NOT_LOADERS, Dataset)):
-        raise questions.not_a("a loader that yields batches", text, value, f"{option} NAME", magic)
-    return checked(Candidate(value, (text,)), magic)
+        split = Split.TRAIN if option == "--train" else Split.VALID
+        loader = next((c.name for c in candidates.loaders if split_of(c.name) is split), None)
+        raise questions.live_iterator(text, option, magic, loader)
+    if not yields_batches(value):
+        raise questions.not_a("a loader that yields batches", text, value, option, magic)
+    return checked(Candidate(value, (text,)), option, magic)
 
 
-def checked(loader: Candidate, magic: str) -> Candidate:
+def checked(loader: Candidate, option: str, magic: str) -> Candidate:
     """Refuse a loader that yields nothing or that can be gone through once only."""
     if length_of(loader.value) == 0:
-        raise questions.empty_loader(loader.name, magic)
+        raise questions.empty_loader(loader.name, option, magic)
     return loader
 
 
@@ -78,12 +72,12 @@ def train_choice(
         return TrainChoice(asked_loader(request.train, "--train", namespace, candidates, request.magic))
     if not candidates.loaders:
         if trained := [c for c in candidates.iterators if split_of(c.name) is Split.TRAIN]:
-            raise questions.live_iterator(trained[0].name, request.magic)
+            raise questions.live_iterator(trained[0].name, "--train", request.magic)
         return None
     for split in (Split.TRAIN, Split.UNLABELLED):
         if fitting := [c for c in candidates.loaders if _promises(c, split)]:
             latest = _latest(fitting, history, by_cell=split is Split.UNLABELLED)
-            return TrainChoice(checked(latest[-1], request.magic), tuple(latest[:-1]))
+            return TrainChoice(checked(latest[-1], "--train", request.magic), tuple(latest[:-1]))
     raise questions.only_held_out([c.name for c in candidates.loaders], request.magic)
 
 

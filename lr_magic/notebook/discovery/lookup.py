@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import builtins
-import difflib
 from typing import TYPE_CHECKING
 
+from lr_magic.notebook.discovery.near_names import unknown_name
+from lr_magic.notebook.discovery.typed_line import typed_line
 from lr_magic.pure.errors import DiscoveryError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def look_up(text: str, namespace: Mapping[str, object], *, option: str, magic: s
     except Exception as error:
         raise DiscoveryError(
             f"`{text}` cannot be evaluated in this notebook ({type(error).__name__}: {error}). "
-            f"→ `%{magic} {option} EXPR` with an expression that can."
+            f"→ `{typed_line(magic, option, 'EXPR')}` with an expression that can."
         ) from error
 
 
@@ -39,11 +40,7 @@ def check_names(
     names = names_read(text, option=option, magic=magic)
     for name in sorted(names):
         if name not in namespace and name not in also and not hasattr(builtins, name):
-            near = difflib.get_close_matches(name, [n for n in namespace if not n.startswith("_")], n=1)
-            hint = (
-                f" → `%{magic} {option} {near[0]}`?" if near else f" → `%{magic} {option} NAME` with one that exists."
-            )
-            raise DiscoveryError(f"There is no `{name}` in this notebook.{hint.replace('  ', ' ')}")
+            raise DiscoveryError(unknown_name(name, text, namespace, option=option, magic=magic))
     return names
 
 
@@ -53,7 +50,7 @@ def names_read(text: str, *, option: str, magic: str) -> set[str]:
         tree = ast.parse(text.strip(), mode="eval")
     except SyntaxError as error:
         raise DiscoveryError(
-            f"`{text}` is not an expression. → `%{magic} {option} EXPR`, in quotes if it contains spaces."
+            f"`{text}` is not an expression. → `{typed_line(magic, option, 'EXPR')}`, in quotes if it contains spaces."
         ) from error
     nodes = list(ast.walk(tree))
     read = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lr_magic.notebook.discovery.describe import describe_batch, describe_params, describe_value
+from lr_magic.notebook.discovery.typed_line import MODEL, typed_line
 from lr_magic.pure.errors import DiscoveryError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def no_model(magic: str) -> DiscoveryError:
     """E1: nothing to train is visible."""
     return DiscoveryError(
         "I see no nn.Module with parameters in this notebook (a model made inside a function does not count).\n"
-        f"→ `%%{magic}` above your training cell, or `%{magic} MODEL`."
+        f"→ `%%{magic}` above your training cell, or `{typed_line(magic, MODEL, 'NAME')}`."
     )
 
 
@@ -33,7 +34,7 @@ def several_models(names: Sequence[str], magic: str) -> DiscoveryError:
     """E2: several models and no optimizer that tells which one is trained; `names` most recent first."""
     return DiscoveryError(
         f"There is no optimizer yet, and several models could be trained: {_listed(names, 7)}.\n"
-        f"→ `%{magic} {names[0]}` (uses AdamW), or make the optimizer first."
+        f"→ `{typed_line(magic, MODEL, names[0])}` (uses AdamW), or make the optimizer first."
     )
 
 
@@ -70,26 +71,26 @@ def several_loaders(names: Sequence[str], magic: str) -> DiscoveryError:
     )
 
 
-def live_iterator(name: str, magic: str, loader: str | None = None) -> DiscoveryError:
+def live_iterator(name: str, option: str, magic: str, loader: str | None = None) -> DiscoveryError:
     """E9: a one-shot iterator; it is never drawn from."""
     return DiscoveryError(
         f"`{name}` is an iterator that can be gone through once, and may be exhausted; I did not touch it. "
-        f"→ `%{magic} --train {loader or 'LOADER'}`, the loader it comes from."
+        f"→ `{typed_line(magic, option, loader or 'LOADER')}`, the loader it comes from."
     )
 
 
-def empty_loader(name: str, magic: str) -> DiscoveryError:
+def empty_loader(name: str, option: str, magic: str) -> DiscoveryError:
     """Report a loader that yields nothing."""
     return DiscoveryError(
         f"`{name}` has length 0: it yields no batch (is the data set smaller than a batch, with drop_last?). "
-        f"→ `%{magic} --train NAME`."
+        f"→ `{typed_line(magic, option, 'NAME')}`."
     )
 
 
 def not_a(expected: str, text: str, value: object, option: str, magic: str) -> DiscoveryError:
     """Refuse an object of the wrong kind, saying what it is."""
     return DiscoveryError(
-        f"`{text}` is {describe_value(value)}, not {expected}. → `%{magic} {option}` with {expected}."
+        f"`{text}` is {describe_value(value)}, not {expected}. → `{typed_line(magic, option, 'NAME')}` with {expected}."
     )
 
 
@@ -98,8 +99,11 @@ def optimizer_of_other_model(
 ) -> DiscoveryError:
     """Refuse an optimizer that holds no parameter of the model; `own` is the model's own optimizer, if there is one."""
     trains = f"it trains `{owner}`" if owner else "it holds other tensors"
-    way_out = f"`%{magic} {model} --optimizer {own}`" if own else f"`%{magic} {owner}`" if owner else f"`%%{magic}`"
-    return DiscoveryError(f"`{optimizer}` holds no parameter of `{model}`: {trains}. → {way_out}.")
+    if own is not None:
+        way_out = f"{typed_line(magic, MODEL, model)} --optimizer {own}"
+    else:
+        way_out = typed_line(magic, MODEL, owner) if owner else f"%%{magic}"
+    return DiscoveryError(f"`{optimizer}` holds no parameter of `{model}`: {trains}. → `{way_out}`.")
 
 
 def optimizer_of_no_module(optimizer: Candidate, magic: str) -> DiscoveryError:

@@ -39,7 +39,7 @@ def draw_trial_batches(loader: Candidate, magic: str, *, limit: int = NUM_TRIAL_
 def refuse_live_iterator(loader: Candidate, magic: str) -> None:
     """Refuse an object that is its own iterator: drawing from it would use it up."""
     if isinstance(loader.value, Iterator):
-        raise questions.live_iterator(loader.name, magic)
+        raise questions.live_iterator(loader.name, "--train", magic)
 
 
 def _batches_of(loader: Any) -> Iterator[Any]:

@@ -12,6 +12,7 @@ from lr_magic.notebook.discovery import questions
 from lr_magic.notebook.discovery.candidates import Candidate
 from lr_magic.notebook.discovery.identity import optimized, parameter_ids, roots
 from lr_magic.notebook.discovery.lookup import look_up
+from lr_magic.notebook.discovery.typed_line import MODEL, typed_line
 from lr_magic.pure.errors import DiscoveryError
 
 if TYPE_CHECKING:
@@ -52,11 +53,12 @@ def wire(
 def _asked_model(request: DiscoveryRequest, namespace: Mapping[str, object]) -> Candidate | None:
     if request.model is None:
         return None
-    value = look_up(request.model, namespace, option="", magic=request.magic)
+    value = look_up(request.model, namespace, option=MODEL, magic=request.magic)
     if not isinstance(value, nn.Module):
-        raise questions.not_a("a model (an nn.Module)", request.model, value, "MODEL", request.magic)
+        raise questions.not_a("a model (an nn.Module)", request.model, value, MODEL, request.magic)
     if next(value.parameters(), None) is None:
-        raise DiscoveryError(f"`{request.model}` has no parameters to train. → `%{request.magic} MODEL` with a model.")
+        way_out = f"`{typed_line(request.magic, MODEL, 'NAME')}` with a model"
+        raise DiscoveryError(f"`{request.model}` has no parameters to train. → {way_out}.")
     return Candidate(value, (request.model,))
 
 
@@ -65,7 +67,7 @@ def _asked_optimizer(request: DiscoveryRequest, namespace: Mapping[str, object])
         return None
     value = look_up(request.optimizer, namespace, option="--optimizer", magic=request.magic)
     if not isinstance(value, torch.optim.Optimizer):
-        raise questions.not_a("a torch optimizer", request.optimizer, value, "--optimizer NAME", request.magic)
+        raise questions.not_a("a torch optimizer", request.optimizer, value, "--optimizer", request.magic)
     return Candidate(value, (request.optimizer,))
 
 

@@ -132,12 +132,10 @@ def _max_lr(text: str | None, namespace: Mapping[str, Any], total_steps: int | N
     if text is not None:
         return _parsed(text, namespace), "--max-lr"
     found = namespace.get("lr_found")
-    if isinstance(found, RangeTestResult) and found.lr_range is not None:
-        return slice(*found.lr_range), "the range chosen on the plot"
-    if isinstance(found, RangeTestResult) and found.proposed_range is not None and not found.is_chosen:
+    if isinstance(found, RangeTestResult) and found.choice_origin is not None:
+        return found.lr if found.lr_range is None else slice(*found.lr_range), found.choice_origin.value
+    if isinstance(found, RangeTestResult) and found.proposed_range is not None:
         return slice(*found.proposed_range), "proposed by %lr_find for the unfrozen model"
-    if isinstance(found, RangeTestResult) and found.is_chosen:
-        return found.lr, "chosen on the plot"
     if isinstance(found, RangeTestResult) and found.suggestion is not None:
         return _suggested(found, total_steps)
     reason = "%lr_find has no suggestion, nothing is chosen" if isinstance(found, RangeTestResult) else "nothing found"

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
+from numbers import Number
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import torch
+
+from lr_magic.notebook.discovery.near_names import near_name
 from lr_magic.pure.errors import SettingError
 
 if TYPE_CHECKING:
@@ -22,7 +26,7 @@ def evaluate(text: str, namespace: Mapping[str, Any], option: str) -> Any:
     try:
         return eval(text, dict(namespace))  # noqa: S307 - the person's own expression in the person's own notebook
     except NameError as error:
-        raise SettingError(f"{option} {text}: {_unknown_name(error, namespace)}") from None
+        raise SettingError(f"{option} {text}: {_unknown_name(error.name or '', text, namespace)}") from None
     except Exception as error:  # noqa: BLE001 - whatever the person's expression raises
         raise SettingError(f"{option} {text} does not evaluate: {type(error).__name__}: {error}") from None
 
@@ -44,8 +48,12 @@ def whole_number(text: str, namespace: Mapping[str, Any], option: str) -> int:
     return int(value)
 
 
-def _unknown_name(error: NameError, namespace: Mapping[str, Any]) -> str:
-    name = error.name or ""
-    near = difflib.get_close_matches(name, [known for known in namespace if not known.startswith("_")], n=1)
-    hint = f" Did you mean {near[0]}?" if near else ""
+def _unknown_name(name: str, text: str, namespace: Mapping[str, Any]) -> str:
+    near = near_name(name, text, namespace, _may_be_value)
+    hint = f" Did you mean {near}?" if near else ""
     return f"there is no name {name!r} in this notebook.{hint}"
+
+
+def _may_be_value(value: object) -> bool:
+    """Whether it is a number, or what a peak may be written as."""
+    return isinstance(value, (Number, slice, list, tuple, torch.Tensor, np.ndarray)) and not isinstance(value, bool)

@@ -13,6 +13,7 @@ from lr_magic.notebook.views.lr_field import LrField
 from lr_magic.notebook.views.readout import fit_command, readout_html
 from lr_magic.pure.errors import SettingError
 from lr_magic.pure.picture.lr_text import lr_text
+from lr_magic.pure.results.choice_origin import ChoiceOrigin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +69,7 @@ class ChoicePanel:
         """The sweep is over: show its suggestion and take choices from now on."""
         self._result = result
         if self.pending_lr is not None and len(result.lrs):
-            result.lr = float(result.lrs[self._nearest(self.pending_lr)])
+            result.choose(float(result.lrs[self._nearest(self.pending_lr)]), ChoiceOrigin.PLOT)
         marks = self._figure.choice
         suggested = result.suggestion
         marks.draw_suggestion(suggested, None if suggested is None else result.loss_at(suggested), result.interval)
@@ -114,14 +115,14 @@ class ChoicePanel:
         """Choose a range."""
         # the last piece of a drag may come late: it does not wipe away what was said meanwhile
         if self._result is not None and 0 < low < high:
-            self._result.lr_range = (low, high)
+            self._result.choose((low, high), ChoiceOrigin.PLOT)
             self._show()
             self.on_choice()
 
     def _set(self, lr: float | None) -> None:
         if self._result is None:
             return
-        self._result.lr = lr
+        self._result.choose(lr, ChoiceOrigin.PLOT)
         self.message.value = ""
         self._figure.choice.brush.selected = None  # a drag within an old range would move it
         self._show()

@@ -17,6 +17,7 @@ from lr_magic.pure.cycle.unfrozen_range import range_sentence, unfrozen_range, w
 from lr_magic.pure.errors import NoSuggestionError, SettingError
 from lr_magic.pure.picture.lr_text import lr_text
 from lr_magic.pure.picture.static_range_test import plot_range_test
+from lr_magic.pure.results.choice_origin import ChoiceOrigin
 from lr_magic.pure.results.finding import Finding
 from lr_magic.pure.results.sharpness import Sharpness
 from lr_magic.pure.results.stop_reason import StopReason
@@ -70,6 +71,7 @@ class RangeTestResult:
     sharpness: Sharpness | None = None
     _chosen_lr: float | None = field(default=None, repr=False)
     _lr_range: tuple[float, float] | None = field(default=None, repr=False)
+    _origin: ChoiceOrigin = field(default=ChoiceOrigin.CODE, repr=False)
 
     def __post_init__(self) -> None:
         self.lrs = np.asarray(self.lrs, dtype=np.float64)
@@ -159,6 +161,7 @@ class RangeTestResult:
             raise SettingError(f"lr must be a finite number above 0; got {value!r}. None goes back to the suggestion.")
         self._chosen_lr = None if value is None else float(value)
         self._lr_range = None
+        self._origin = ChoiceOrigin.CODE
 
     @property
     def is_chosen(self) -> bool:
@@ -187,6 +190,20 @@ class RangeTestResult:
             raise SettingError(f"lr_range must be (low, high) with 0 < low < high; got {value!r}.")
         self._lr_range = (low, high)
         self._chosen_lr = high
+        self._origin = ChoiceOrigin.CODE
+
+    def choose(self, choice: float | tuple[float, float] | None, origin: ChoiceOrigin) -> None:
+        """Choose a rate or a range, as assigning `lr` or `lr_range` does, and say where; None: the suggestion again."""
+        if isinstance(choice, tuple):
+            self.lr_range = choice
+        else:
+            self.lr = choice
+        self._origin = origin
+
+    @property
+    def choice_origin(self) -> ChoiceOrigin | None:
+        """Where the choice was made; None where nothing is chosen."""
+        return self._origin if self.is_chosen else None
 
     def loss_at(self, lr: float) -> float:
         """Smoothed loss of the curve at a learning rate, interpolated; NaN without a curve."""
@@ -227,6 +244,7 @@ class RangeTestResult:
             "sharpness": asdict(self.sharpness) if self.sharpness else None,
             "chosen_lr": self._chosen_lr,
             "lr_range": self._lr_range,
+            "choice_origin": self._origin.value,
         }
         return json.dumps(content, allow_nan=False)
 
@@ -235,6 +253,7 @@ class RangeTestResult:
         """Read what `to_json` wrote."""
         content = json.loads(text)
         lr_range, reason = content.pop("lr_range"), content.pop("stop_reason")
+        origin = content.pop("choice_origin", ChoiceOrigin.CODE)
         kind, sharpness = content.pop("optimizer_kind", None), content.pop("sharpness", None)
         return cls(
             lrs=np.array(content.pop("lrs"), dtype=np.float64),
@@ -245,6 +264,7 @@ class RangeTestResult:
             setup=tuple(Finding(**finding) for finding in content.pop("setup")),
             _chosen_lr=content.pop("chosen_lr"),
             _lr_range=tuple(lr_range) if lr_range else None,
+            _origin=ChoiceOrigin(origin),
             **content,
         )
 

@@ -120,7 +120,7 @@ def test_two_models_without_an_optimizer(notebook):
 
 def test_the_calling_magic_is_in_the_way_out(notebook):
     book = notebook(IMPORTS, DATA, "first = nn.Linear(4, 3)", "second = nn.Linear(4, 3)")
-    assert "%fit_one_cycle second" in book.refusal(magic="fit_one_cycle")
+    assert "%fit_one_cycle --model second" in book.refusal(magic="fit_one_cycle")
 
 
 def test_two_optimizers_of_two_models_made_together(notebook):
@@ -164,6 +164,33 @@ def test_unknown_name_with_the_nearest(plain):
     assert "`%lr_find --train train_loader`" in plain.refusal(train="trainloader")
     assert "There is no `modle`" in plain.refusal(model="modle")
     assert "`%lr_find --loss criterion`" in plain.refusal(loss="criterium")
+
+
+@pytest.mark.parametrize(
+    ("asked", "way_out"),
+    [
+        ({"valid": "nope"}, "`%lr_find --valid NAME` with one that exists: `train_loader`."),
+        ({"train": "nope"}, "`%lr_find --train NAME` with one that exists: `train_loader`."),
+        ({"optimizer": "optin"}, "`%lr_find --optimizer NAME` with one that exists: `optimizer`."),
+        ({"model": "X_train"}, "`%lr_find NAME` with one that exists: `model`."),
+        ({"model": "modle", "magic": "fit_one_cycle"}, "`%fit_one_cycle --model model`?"),
+        ({"valid": "loders['valid']"}, "`%lr_find --valid loaders`?"),
+        ({"train": "sette[0]"}, "`%lr_find --train settings`?"),
+    ],
+)
+def test_only_names_that_could_be_meant_are_suggested(plain, asked, way_out):
+    plain.run("settings, option, X_trian = {'lr': 1}, 3, model.state_dict()")
+    if "loders" in str(asked):
+        plain.run("loaders = {}")
+    plain.namespace["open"] = open  # as IPython does
+    assert plain.refusal(**asked).endswith("→ " + way_out)
+
+
+@pytest.mark.parametrize("option", ["train", "valid"])
+def test_the_way_out_names_the_option_that_was_typed(plain, option):
+    plain.run("dataiter = iter(train_loader)\nnothing = DataLoader([], 4)")
+    assert f"`%lr_find --{option} " in plain.refusal(**{option: "dataiter"})
+    assert f"`%lr_find --{option} " in plain.refusal(**{option: "nothing"})
 
 
 def test_a_model_that_is_none(plain):

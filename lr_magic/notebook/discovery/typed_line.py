@@ -1,0 +1,16 @@
+"""The line that a person would type: the way out that a question ends in."""
+
+from __future__ import annotations
+
+MODEL = "--model"
+
+
+def typed_line(magic: str, option: str, value: str) -> str:
+    """Return a magic with one option; the model is `%lr_find`'s argument, and an option everywhere else.
+
+    >>> typed_line("lr_find", MODEL, "net"), typed_line("fit_one_cycle", MODEL, "net")
+    ('%lr_find net', '%fit_one_cycle --model net')
+    """
+    if option == MODEL and magic == "lr_find":
+        return f"%{magic} {value}"
+    return f"%{magic} {option} {value}"
