@@ -35,7 +35,8 @@ class FoundStep:
     notes
         What is worth knowing, one line each.
     is_assumed
-        True where no loop of the person's own was seen: it may add to the loss what the objects do not show.
+        True where a loop of the person's own could show that the step is another one: something about it was assumed,
+        or their code could not be followed.
     """
 
     compute_loss: Callable[[Any], BatchOutcome]
@@ -57,8 +58,11 @@ def own(tried: Tried, guess: Guess | None, step: OwnStep) -> FoundStep:
 
 
 def guessed(guess: Guess, steps: OwnSteps, parts: Parts, metrics: Metrics | None, situation: Situation) -> FoundStep:
-    """Return the step that was told from the objects alone: an assumption, unless the person typed the loss."""
-    batch, is_assumed = situation.batches[0], not situation.is_asked
+    """Return the step that was told from the objects alone.
+
+    A criterion of the notebook that fits as it stands, on a batch that the model takes, is found, not assumed.
+    """
+    batch = situation.batches[0]
     step = SupervisedStep(
         model=parts.wiring.model.value,
         inputs=guess.inputs,
@@ -67,10 +71,12 @@ def guessed(guess: Guess, steps: OwnSteps, parts: Parts, metrics: Metrics | None
         measures_training=parts.valid is None,
     )
     notes = tuple(f"{source.name} was not followed: {reason}" for source, reason in steps.unfollowed[:2])
+    guesses = _guesses(guess, batch)
+    is_assumed = not situation.is_asked and bool(guesses or notes)
     words = _words(guess, parts.wiring.model.name, batch)
     if is_assumed and not notes:
         words += "; your loop was not seen"
-    return FoundStep(step, words, _guesses(guess, batch), notes, is_assumed)
+    return FoundStep(step, words, guesses, notes, is_assumed)
 
 
 def _words(guess: Guess, model: str, batch: object) -> str:

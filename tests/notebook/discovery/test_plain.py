@@ -44,11 +44,17 @@ def test_says_what_it_found(plain):
     assert roles["optimizer"].description == "SGD, 1 group, lr 0.1"
     assert roles["train"].description == "6 batches of 8"
     assert "criterion" in roles["step"].description
-    # what only a loop would show is assumed not to be there
-    assert [finding.role for finding in found.findings if finding.is_guess] == ["step"]
-    assert "your loop was not seen" in roles["step"].description
-    assert not any(finding.is_guess for finding in plain.find(loss="criterion").findings)
+    assert not any(finding.is_guess for finding in found.findings)
     assert all(len(line) < 120 for line in report_lines(found.findings))
+
+
+def test_a_step_is_marked_as_assumed_where_a_loop_could_show_another(notebook):
+    book = notebook(IMPORTS, DATA, MODEL, OPTIMIZER)
+    guesses = [finding for finding in book.find().findings if finding.is_guess]
+    assert [finding.role for finding in guesses] == ["step", "note"]
+    assert guesses[0].description.endswith("; your loop was not seen")
+    assert guesses[1].description == "default loss, cross entropy: no criterion found"
+    assert not any(finding.role == "step" for finding in book.find(loss="F.cross_entropy").findings if finding.is_guess)
 
 
 def test_names_do_not_matter(notebook):
