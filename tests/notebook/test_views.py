@@ -466,11 +466,21 @@ def test_steering_changes_the_length_and_is_told(live_fit):
     train(live_fit, 10)
     live_fit.on_event(FitEvent(10, EventKind.EXTENDED, "extended by 50 steps", 50))
     assert live_fit.figure.x_scale.max == 149
-    assert "extended by 50 steps" in live_fit.events.value
+    assert "extended by 50 steps" in live_fit.events.widget.value
     live_fit.on_event(FitEvent(20, EventKind.ANNEALED, "cooling down", 5))
     assert "step 10 of 25" in (live_fit._show_status(), live_fit.status.value)[1]
     assert live_fit.figure.x_scale.max == 149
     assert live_fit.figure.schedule.planned.x[-1] == 24  # the plan that is drawn is the present one
+
+
+def test_of_a_thousand_events_the_latest_are_told_and_the_others_counted(live_fit):
+    for step in range(1000):
+        live_fit.events.append(FitEvent(step, EventKind.BLEW_UP, "loss of <nan>"))
+    lines = live_fit.events.widget.value.split("<div")[1:]
+    assert len(lines) == 11
+    assert "990 before these" in lines[0]
+    assert "step 990: loss of &lt;nan&gt;" in lines[1]
+    assert "step 999" in lines[-1]
 
 
 def test_a_hundred_thousand_steps_are_drawn_in_few_points(live_fit, monkeypatch):

@@ -11,6 +11,7 @@ import numpy as np
 from ipywidgets import HTML
 
 from lr_magic.notebook.views.epoch_table import epoch_table_html
+from lr_magic.notebook.views.event_lines import EventLines
 from lr_magic.notebook.views.fit_figure import FitFigure
 from lr_magic.notebook.views.live_frame import LiveFrame
 from lr_magic.notebook.views.redraw_clock import RedrawClock
@@ -78,9 +79,9 @@ class LiveFit:
         )
         self.status = HTML()
         self.table = HTML()
-        self.events = HTML()
+        self.events = EventLines()
         self.frame = LiveFrame(
-            [self.status, self.figure.widget, self.buttons.widget, self.table, self.events],
+            [self.status, self.figure.widget, self.buttons.widget, self.table, self.events.widget],
             [
                 "Plot of the training and validation loss by step; the table below it has the numbers of each epoch.",
                 "Plot of the learning rate and momentum by step, as planned and as done so far.",
@@ -121,7 +122,7 @@ class LiveFit:
         if event.kind is EventKind.BLEW_UP:
             self.buttons.offer_roll_back()
         self.figure.change(event)
-        self.events.value += f'<div style="line-height:1.5">step {event.step:,}: {escape(event.sentence)}</div>'
+        self.events.append(event)
 
     def finish(self, history: FitHistory) -> None:
         """Show the whole training and how it ended."""
