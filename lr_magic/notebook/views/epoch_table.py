@@ -6,6 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from lr_magic.notebook.views.status_line import duration
+from lr_magic.notebook.views.theme_colors import bar_below
 from lr_magic.pure.picture import palette
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 # the header is the legend of the plot above it
-_COLORS = {"train_loss": f";color:{palette.LOSS}", "valid_loss": f";color:{palette.VALIDATION}"}
+_BARS = {"train_loss": bar_below(palette.LOSS), "valid_loss": bar_below(palette.VALIDATION)}
 _MAX_ROWS = 30
 _CELL_STYLE = "text-align:right;padding:1px 12px;line-height:1.4"
 
@@ -43,7 +44,7 @@ def epoch_table_html(epochs: Sequence[EpochRecord], best: EpochRecord | None = N
     if not epochs:
         return ""
     header, *rows = epoch_table_cells(epochs)
-    head = "".join(f'<th style="{_CELL_STYLE}{_COLORS.get(cell, "")}">{escape(cell)}</th>' for cell in header)
+    head = "".join(f'<th style="{_CELL_STYLE};{_BARS.get(cell, "")}">{escape(cell)}</th>' for cell in header)
     first = max(len(epochs) - _MAX_ROWS, 0)
     shown = [i for i, epoch in enumerate(epochs) if i >= first or epoch is best]
     body = "".join(_row_html(rows[i], is_best=epochs[i] is best) for i in shown)

@@ -15,6 +15,7 @@ from lr_magic.notebook.views.readout import command_at
 from lr_magic.notebook.views.run_buttons import RunButtons
 from lr_magic.notebook.views.step_axes import step_axes, step_figure
 from lr_magic.notebook.views.summary import trial_text
+from lr_magic.notebook.views.theme_colors import bar_beside
 from lr_magic.notebook.views.turns import Turns
 from lr_magic.pure.curve_reading.smoothing import smooth
 from lr_magic.pure.picture import palette
@@ -124,7 +125,7 @@ class LiveComparison:
 
     def _table_html(self, winner: Trial | None) -> str:
         rows = "".join(
-            f'<div style="line-height:1.5;color:{self._line(trial.lr).colors[0]};'
+            f'<div style="line-height:1.5;{bar_beside(self._line(trial.lr).colors[0])};'
             f'font-weight:{"bold" if trial is winner else "normal"}">{escape(trial_text(trial))}</div>'
             for trial in self._trials
         )

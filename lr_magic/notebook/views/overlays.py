@@ -36,8 +36,7 @@ class Overlays:
         color = palette.OVERLAYS[len(self.lines) % len(palette.OVERLAYS)]
         line = self._figure.add_curve(result, color)
         button = ToggleButton(value=True, description=label, tooltip="Show or hide this sweep")
-        button.style.text_color = color
-        button.layout = Layout(width="auto")
+        button.layout = Layout(width="auto", border_bottom=f"3px solid {color}")
         button.observe(lambda change: setattr(line, "visible", change["new"]), "value")
         deliver_during_runs(button)
         self.lines.append(line)

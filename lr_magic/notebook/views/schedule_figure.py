@@ -47,7 +47,6 @@ class ScheduleFigure:
         self.momentum, momentum_axis = _momentum(cycle, x_scale)
         axes = step_axes(x_scale, scales["y"], "learning rate")
         axes[1].tick_values, axes[1].tick_format = np.linspace(0.0, cycle.max_lr, 3), ".1e"
-        axes[1].label_color = palette.CHOICE
         marks = [self.planned, self.done, self.events]
         self._has_momentum = has_momentum
         if has_momentum:

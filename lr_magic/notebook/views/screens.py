@@ -11,7 +11,6 @@ from lr_magic.notebook.views.explained_terms import explanations_html
 from lr_magic.notebook.views.saved_picture import REPORT_CLASS, STYLE, SavedPicture
 from lr_magic.notebook.views.summary import findings_text, fit_summary, range_test_summary
 from lr_magic.notebook.views.terminal_view import TerminalView
-from lr_magic.pure.picture import palette
 from lr_magic.pure.results.fit_history import FitHistory
 
 if TYPE_CHECKING:
@@ -194,6 +193,6 @@ class _HtmlWithText(HTML):
 
 
 def _finding_cells(finding: Finding) -> str:
-    mark = f' <span style="color:{palette.CHOICE}">(assumed)</span>' if finding.is_guess else ""
+    mark = " <i>(assumed)</i>" if finding.is_guess else ""
     role = f'<span style="opacity:0.65">{escape(finding.role)}</span>'
     return f"{role}<b>{escape(finding.name)}</b><span>{escape(finding.description)}{mark}</span>"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import bqplot
 import numpy as np
 
+from lr_magic.notebook.views.theme_colors import TEXT
 from lr_magic.pure.picture import palette
 from lr_magic.pure.picture.lr_text import lr_text
 
@@ -37,7 +38,7 @@ class SharpnessMarks:
             x=_NOTHING, y=_NOTHING, scales=scales, colors=[palette.MUTED], stroke_width=1.5, line_style="dashed"
         )
         self.name = bqplot.Label(
-            x=_NOTHING, y=_NOTHING, text=[], scales=scales, colors=[palette.MUTED], default_size=11,
+            x=_NOTHING, y=_NOTHING, text=[], scales=scales, colors=[TEXT], default_size=11,
             font_weight="normal", x_offset=-5, align="end",
         )  # fmt: skip
         self.marks = [self.band, self.line, self.name]
