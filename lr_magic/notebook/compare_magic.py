@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from IPython.core.magic import Magics, line_magic, magics_class
-from IPython.core.magic_arguments import argument, parse_argstring
 
 from lr_magic.notebook.discovery import discover
 from lr_magic.notebook.find_training import cell_history, discovery_request
 from lr_magic.notebook.magics import one_line_errors
 from lr_magic.notebook.runs import partial_result_to
-from lr_magic.notebook.settings.arguments import with_setup_arguments
+from lr_magic.notebook.settings.arguments import COMPARISON_ARGUMENTS, parse, with_arguments
 from lr_magic.notebook.settings.values import real_number, whole_number
 from lr_magic.notebook.views.comparison_screens import comparison_screen
 from lr_magic.notebook.views.screen_choice import run_control
@@ -53,13 +52,7 @@ class CompareMagics(Magics):
         super().__init__(shell)
         self._shown = shown
 
-    @with_setup_arguments(
-        argument("lrs", nargs="*", help="Rates to try; default: the choice, else the suggestion, and its neighbours."),
-        argument("--steps", metavar="N", help="Length of each trial in optimizer steps; default: a quarter of EPOCHS."),
-        argument("--epochs", metavar="N", help="Length of the training to come; default 5."),
-        argument("--model", metavar="NAME", help="Model: a name or an expression of the notebook."),
-        argument("--valid", metavar="NAME", help="Validation loader; default: the one that is found."),
-    )
+    @with_arguments(COMPARISON_ARGUMENTS)
     @line_magic
     def lr_compare(self, line: str) -> ComparisonResult:
         """Train shortly at each rate, from the same state on the same batches, and say which one to take.
@@ -68,7 +61,7 @@ class CompareMagics(Magics):
         """
         with one_line_errors():
             namespace = self.shell.user_ns
-            options = parse_argstring(self.lr_compare, line)
+            options = parse(self.lr_compare, line)
             request = discovery_request(options, namespace, magic="lr_compare")
             found = discover(namespace, request, cell_history(self.shell))
             training_steps, steps = _lengths(options, namespace, found.setup)

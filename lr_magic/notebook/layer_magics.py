@@ -6,7 +6,6 @@ from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_magic, magics_class
-from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 from IPython.display import display
 
 from lr_magic.notebook.completion import layer_names
@@ -17,6 +16,7 @@ from lr_magic.notebook.discovery.wiring import wire
 from lr_magic.notebook.find_training import cell_history
 from lr_magic.notebook.fit_undo import UndoSlot
 from lr_magic.notebook.magics import one_line_errors
+from lr_magic.notebook.settings.arguments import FREEZE_ARGUMENTS, UNFREEZE_ARGUMENTS, parse, with_arguments
 from lr_magic.notebook.settings.values import evaluate
 from lr_magic.notebook.views.layer_table_view import layer_table
 from lr_magic.pure.errors import LrMagicError
@@ -34,12 +34,7 @@ class LayerMagics(Magics):
         super().__init__(shell)
         self._undo = UndoSlot() if undo is None else undo
 
-    @magic_arguments()
-    @argument("layers", nargs="*", help="N: all but the last N groups; or names of layers; default: all but the head.")
-    @argument("--model", metavar="NAME", help="Model: a name or an expression of the notebook.")
-    @argument("--optimizer", metavar="NAME", help="Optimizer whose groups follow; default: the model's.")
-    @argument("--groups", metavar="EXPR", help="Own layer groups: a list of names, or of lists of names, stem to head.")
-    @argument("--train-bn", action="store_true", help="Batch norms in frozen layers go on learning, as fastai has it.")
+    @with_arguments(FREEZE_ARGUMENTS)
     @line_magic
     def freeze(self, line: str) -> None:
         """Freeze layers: all but the head, all but the last N groups, or those that are named.
@@ -47,7 +42,7 @@ class LayerMagics(Magics):
         Frozen is frozen: a batch norm in a frozen layer keeps its running statistics, too, and uses them.
         """
         with one_line_errors():
-            options = parse_argstring(self.freeze, line)
+            options = parse(self.freeze, line)
             last, names = _layers(options.layers)
             model, optimizer = self._wiring(options, "freeze")
             outcome = freeze(
@@ -60,21 +55,17 @@ class LayerMagics(Magics):
             )
         _show(outcome)
 
-    @magic_arguments()
-    @argument("layers", nargs="*", help="Names of layers to train again; default: all that %%freeze has frozen.")
-    @argument("--model", metavar="NAME", help="Model: a name or an expression of the notebook.")
-    @argument("--optimizer", metavar="NAME", help="Optimizer whose groups follow; default: the model's.")
-    @argument("--groups", metavar="EXPR", help="Own layer groups: a list of names, or of lists of names, stem to head.")
+    @with_arguments(UNFREEZE_ARGUMENTS)
     @line_magic
     def unfreeze(self, line: str) -> None:
         """Train again what %freeze has frozen; where it has frozen nothing, train all layers."""
         with one_line_errors():
-            options = parse_argstring(self.unfreeze, line)
+            options = parse(self.unfreeze, line)
             model, optimizer = self._wiring(options, "unfreeze")
             outcome = unfreeze(model, optimizer, names=options.layers, groups=self._groups(options))
         _show(outcome)
 
-    @magic_arguments()
+    @with_arguments()
     @line_magic
     def fit_undo(self, line: str) -> None:
         """Undo the last %fit_one_cycle: weights, buffers and the optimizer's state are as before it.
@@ -82,7 +73,7 @@ class LayerMagics(Magics):
         A training that was interrupted and went on with --resume is undone as one.
         """
         with one_line_errors():
-            parse_argstring(self.fit_undo, line)
+            parse(self.fit_undo, line)
             print(self._undo.undo())  # noqa: T201 - one line, in a notebook as in a terminal
             history = self.shell.user_ns.get("fit_history")
             if history is not None and hasattr(history, "resume_point"):
@@ -110,7 +101,7 @@ class LayerMagics(Magics):
     def _groups(self, options: Namespace) -> Any:
         if options.groups is None:
             return None
-        return evaluate(options.groups.strip("'\""), self.shell.user_ns, "--groups")
+        return evaluate(options.groups, self.shell.user_ns, "--groups")
 
 
 def _layers(words: list[str]) -> tuple[int | None, list[str]]:

@@ -15,7 +15,7 @@ from lr_magic.notebook.dry_run import show_preview
 from lr_magic.notebook.find_training import TypedMagic, find_training
 from lr_magic.notebook.fit_undo import UndoSlot
 from lr_magic.notebook.runs import run_one_cycle, run_range_test
-from lr_magic.notebook.settings.arguments import cycle_arguments, parse, sweep_arguments
+from lr_magic.notebook.settings.arguments import CYCLE_ARGUMENTS, SWEEP_ARGUMENTS, parse_with_clause, with_arguments
 from lr_magic.notebook.settings.cycle_settings import cycle_settings, resumed_settings
 from lr_magic.notebook.settings.session_settings import history_before, session_settings, training_to_resume
 from lr_magic.notebook.settings.sweep_settings import sweep_settings
@@ -57,7 +57,7 @@ class LrMagics(Magics):
         self.sweeps: list[tuple[str, RangeTestResult]] = []
         self.between_cells = BetweenCells(shell)
 
-    @sweep_arguments
+    @with_arguments(SWEEP_ARGUMENTS)
     @line_cell_magic
     def lr_find(self, line: str, cell: str | None = None) -> RangeTestResult:
         """Find a learning rate: sweep it over a short mock training, watch the loss, click; everything is put back.
@@ -74,7 +74,7 @@ class LrMagics(Magics):
         """
         with one_line_errors():
             namespace = self.shell.user_ns
-            options, for_clause = parse(self.lr_find, line)
+            options, for_clause = parse_with_clause(self.lr_find, line)
             settings = sweep_settings(options, self, namespace)
             find = partial(find_training, self.shell, options, TypedMagic(line, for_clause, cell), magic="lr_find")
             result = run_range_test(
@@ -90,7 +90,7 @@ class LrMagics(Magics):
         self.shown.remember(result)
         return result
 
-    @cycle_arguments
+    @with_arguments(CYCLE_ARGUMENTS)
     @line_cell_magic
     def fit_one_cycle(self, line: str, cell: str | None = None) -> FitHistory | None:
         """Train with a one-cycle schedule, live, at the rate chosen with %lr_find or given with --max-lr.
@@ -100,7 +100,7 @@ class LrMagics(Magics):
         """
         with one_line_errors():
             namespace = self.shell.user_ns
-            options, for_clause = parse(self.fit_one_cycle, line)
+            options, for_clause = parse_with_clause(self.fit_one_cycle, line)
             training = find_training(self.shell, options, TypedMagic(line, for_clause, cell), magic="fit_one_cycle")
             if options.resume:
                 resume = training_to_resume(options, namespace)

@@ -375,6 +375,29 @@ def test_compare_says_how_each_trial_ended_and_what_to_type(notebook, capsys):
     assert "Train with it: %fit_one_cycle 5 --max-lr " in text
 
 
+def test_compare_in_a_terminal_says_what_was_put_back_and_what_to_type(notebook, capsys):
+    run(notebook, "c = %lr_compare 1e-6 5e-2 --steps 20")
+    text = capsys.readouterr().out
+    assert text.count("lr 1e-6: final loss") == 1
+    assert text.index("5e-2 wins") < text.index("restored: ") < text.index("Train with it: %fit_one_cycle 5 --max-lr ")
+
+
+@pytest.mark.parametrize(
+    "line", ["%lr_compare '1e-6*2' --steps 2 --loss 'F.cross_entropy(out, y)'", '%freeze 1 --model "model"']
+)
+def test_quotes_around_a_value_are_no_part_of_it_for_any_magic(notebook, line):
+    notebook.push({"F": nn.functional})
+    run(notebook, line)
+
+
+def test_a_magic_without_a_cell_form_points_to_one_that_has_it(notebook):
+    run(notebook, "teacher_loss = lambda a, b, c: a\ndel criterion")
+    text = refusal(notebook, "%lr_compare 1e-3 1e-2 --steps 2")
+    assert "`%lr_compare --loss " in text
+    assert "`%%lr_find " in text
+    assert "%%lr_compare" not in text
+
+
 def test_a_metric_of_ones_own_step_needs_its_names(notebook):
     run(notebook, f"for xb, yb in train_loader:\n{textwrap.indent(FOR_BODY, '    ')}")
     assert "hits" in refusal(notebook, "%fit_one_cycle 1 --max-lr 1e-2 --metric 'hits.float().mean()'")

@@ -11,6 +11,7 @@ from lr_magic.notebook.discovery.device import device_of
 from lr_magic.notebook.discovery.identity import optimized
 from lr_magic.notebook.discovery.request import Discovered
 from lr_magic.notebook.discovery.trial_batches import draw_trial_batches
+from lr_magic.notebook.discovery.typed_line import cell_magic
 from lr_magic.notebook.discovery.validation_trial import why_no_validation
 from lr_magic.pure.errors import DiscoveryError
 from lr_magic.pure.results.finding import Finding
@@ -103,7 +104,7 @@ def _try(setup: TrainingSetup, parts: FrameworkParts, magic: str) -> str | None:
         if reason is not None:
             raise DiscoveryError(
                 f"The step of `{parts.name}` ({parts.step}) gives no loss on a first batch: {reason}.\n"
-                f"→ `%%{magic}` above the cell that trains."
+                f"→ `{cell_magic(magic)}` above the cell that trains."
             )
         if parts.valid is None:
             return None

@@ -14,6 +14,7 @@ from lr_magic.notebook.discovery import questions
 from lr_magic.notebook.discovery.attempts import Failure, attempt
 from lr_magic.notebook.discovery.candidates import Candidate
 from lr_magic.notebook.discovery.loaders import train_loader, valid_loader
+from lr_magic.notebook.discovery.typed_line import cell_magic
 from lr_magic.pure.errors import DiscoveryError
 from lr_magic.training.setup import BatchOutcome
 
@@ -34,7 +35,8 @@ def find(notebook: Notebook) -> Discovered | None:
     module, magic = found.value, notebook.request.magic
     if not module.automatic_optimization:
         raise DiscoveryError(
-            f"`{found.name}` steps its optimizers itself (manual optimization). → `%%{magic}` above `trainer.fit(…)`."
+            f"`{found.name}` steps its optimizers itself (manual optimization). "
+            f"→ `{cell_magic(magic)}` above `trainer.fit(…)`."
         )
     train, valid = _loaders(notebook, found)
     trainer = notebook.latest(*_classes("Trainer")) if notebook.request.model is None else None
@@ -75,7 +77,7 @@ def _optimizer(found: Candidate, magic: str) -> torch.optim.Optimizer:
     if isinstance(configured, Failure):
         raise DiscoveryError(
             f"`{found.name}.configure_optimizers()` needs a running trainer ({configured.reason}).\n"
-            f"→ `%%{magic}` above `trainer.fit(…)`."
+            f"→ `{cell_magic(magic)}` above `trainer.fit(…)`."
         )
     optimizers = _optimizers_in(configured)
     if len(optimizers) > 1:

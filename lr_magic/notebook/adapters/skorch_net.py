@@ -11,6 +11,7 @@ from lr_magic.notebook.discovery import questions
 from lr_magic.notebook.discovery.attempts import Failure, attempt
 from lr_magic.notebook.discovery.candidates import Candidate
 from lr_magic.notebook.discovery.tensor_pair import named_pair
+from lr_magic.notebook.discovery.typed_line import cell_magic
 from lr_magic.pure.errors import DiscoveryError
 from lr_magic.training.setup import BatchOutcome
 
@@ -56,7 +57,7 @@ def _loaders(found: Candidate, notebook: Notebook) -> tuple[Candidate, Candidate
     if isinstance(split, Failure):
         raise DiscoveryError(
             f"`{found.name}` cannot split ({x_name}, {y_name}): {split.reason}. "
-            f"→ `%%{notebook.request.magic}` above `{found.name}.fit(…)`."
+            f"→ `{cell_magic(notebook.request.magic)}` above `{found.name}.fit(…)`."
         )
     train, valid = split
     named = Candidate(net.get_iterator(train, training=True), (f"({x_name}, {y_name})",))

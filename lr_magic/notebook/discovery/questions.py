@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lr_magic.notebook.discovery.describe import describe_batch, describe_params, describe_value
-from lr_magic.notebook.discovery.typed_line import MODEL, typed_line
+from lr_magic.notebook.discovery.typed_line import MODEL, cell_magic, typed_line
 from lr_magic.pure.errors import DiscoveryError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def no_model(magic: str) -> DiscoveryError:
     """E1: nothing to train is visible."""
     return DiscoveryError(
         "I see no nn.Module with parameters in this notebook (a model made inside a function does not count).\n"
-        f"→ `%%{magic}` above your training cell, or `{typed_line(magic, MODEL, 'NAME')}`."
+        f"→ `{cell_magic(magic)}` above your training cell, or `{typed_line(magic, MODEL, 'NAME')}`."
     )
 
 
@@ -41,9 +41,10 @@ def several_models(names: Sequence[str], magic: str) -> DiscoveryError:
 def several_optimizers(pairs: Sequence[tuple[str, str]], magic: str) -> DiscoveryError:
     """E3: several optimizers that train different things; a sweep moves one at a time."""
     shown = ", ".join(f"`{optimizer}` → `{model}`" for optimizer, model in pairs)
+    option = f"--optimizer {pairs[0][0]}"
     return DiscoveryError(
         f"There are several optimizers: {shown}. A sweep moves the rate of one.\n"
-        f"→ `%{magic} --optimizer {pairs[0][0]}`, or `%%{magic} --optimizer {pairs[0][0]}` above your training cell."
+        f"→ `%{magic} {option}`, or `{cell_magic(magic)} {option}` above your training cell."
     )
 
 
@@ -51,7 +52,7 @@ def no_train_loader(magic: str) -> DiscoveryError:
     """E4: no data to train on is visible."""
     return DiscoveryError(
         "I see no training loader in this notebook (one made inside a function does not count).\n"
-        f"→ `%{magic} --train NAME`, or `%%{magic}` above your training cell."
+        f"→ `%{magic} --train NAME`, or `{cell_magic(magic)}` above your training cell."
     )
 
 
@@ -102,7 +103,7 @@ def optimizer_of_other_model(
     if own is not None:
         way_out = f"{typed_line(magic, MODEL, model)} --optimizer {own}"
     else:
-        way_out = typed_line(magic, MODEL, owner) if owner else f"%%{magic}"
+        way_out = typed_line(magic, MODEL, owner) if owner else cell_magic(magic)
     return DiscoveryError(f"`{optimizer}` holds no parameter of `{model}`: {trains}. → `{way_out}`.")
 
 
@@ -110,7 +111,7 @@ def optimizer_of_no_module(optimizer: Candidate, magic: str) -> DiscoveryError:
     """E8: the optimizer updates tensors that belong to no module of the notebook."""
     return DiscoveryError(
         f"`{optimizer.name}` holds {describe_params(optimizer.value)}, which is not the parameters of one module "
-        f"of the notebook. → `%%{magic}` above your training cell."
+        f"of the notebook. → `{cell_magic(magic)}` above your training cell."
     )
 
 
@@ -118,7 +119,7 @@ def missing_input(model: str, parameter: str, batch: object, magic: str) -> Disc
     """E5: forward needs something that the batch does not hold."""
     return DiscoveryError(
         f"`{model}.forward` needs `{parameter}`, which is not in the batch {describe_batch(batch)}; your loop seems "
-        f"to make it.\n→ `%%{magic} for batch in LOADER` with your step below it (it assigns `loss`)."
+        f"to make it.\n→ `{cell_magic(magic)} for batch in LOADER` with your step below it (it assigns `loss`)."
     )
 
 
@@ -126,14 +127,15 @@ def no_input_reading(model: str, batch: object, reason: str, magic: str) -> Disc
     """E5: no way of feeding the batch to the model works."""
     return DiscoveryError(
         f"I cannot tell how `{model}` takes the batch {describe_batch(batch)}: {reason}\n"
-        f"→ `%%{magic} for batch in LOADER` with your step below it (it assigns `loss`)."
+        f"→ `{cell_magic(magic)} for batch in LOADER` with your step below it (it assigns `loss`)."
     )
 
 
 def no_loss(situation: str, magic: str, example: str = "F.cross_entropy(out, y)") -> DiscoveryError:
     """E6, E7: the loss cannot be told."""
     return DiscoveryError(
-        f'{situation}\n→ `%{magic} --loss "{example}"`, or `%%{magic} for batch in LOADER` with your step below it.'
+        f'{situation}\n→ `%{magic} --loss "{example}"`, '
+        f"or `{cell_magic(magic)} for batch in LOADER` with your step below it."
     )
 
 
@@ -148,7 +150,8 @@ def own_step_unclear(source: str, reason: str, loss: str, magic: str) -> Discove
     """Report a step of the person's own that could not be followed, so that a guess might be wrong."""
     return DiscoveryError(
         f"`{source}` holds a step of yours that I could not follow: {reason}.\n"
-        f"→ `%%{magic}` above the cell that trains, or `%{magic} --loss {_quoted(loss)}` if that is all there is to it."
+        f"→ `{cell_magic(magic)}` above the cell that trains, "
+        f"or `%{magic} --loss {_quoted(loss)}` if that is all there is to it."
     )
 
 
@@ -156,7 +159,7 @@ def other_loss(fitting: str, other: str, magic: str) -> DiscoveryError:
     """Report a loss that fits beside one that I cannot call: the second may be the one that is meant."""
     return DiscoveryError(
         f"`{fitting}` fits, but there is `{other}` too, and I cannot tell how you call it.\n"
-        f"→ `%{magic} --loss {_quoted(fitting)}`, or `%%{magic}` above your training cell."
+        f"→ `%{magic} --loss {_quoted(fitting)}`, or `{cell_magic(magic)}` above your training cell."
     )
 
 
@@ -164,7 +167,7 @@ def several_modules(names: str, magic: str) -> DiscoveryError:
     """Report modules that one optimizer trains together, where nothing shows how they are called."""
     return DiscoveryError(
         f"One optimizer trains {names}, and how they work together is not written down yet.\n"
-        f"→ `%%{magic}` above your training cell."
+        f"→ `{cell_magic(magic)}` above your training cell."
     )
 
 
@@ -172,8 +175,8 @@ def left_over(part: str, value: object, loss: str, magic: str) -> DiscoveryError
     """Report a part of the batch that nothing uses: a weight or a mask would belong in the loss."""
     return DiscoveryError(
         f"`{part}` ({describe_batch(value)}) is in the batch, and neither the model nor the loss that fits takes it.\n"
-        f"→ `%{magic} --loss {_quoted(loss)}` if that is right, or `%%{magic} for batch in LOADER` with your step "
-        "below it."
+        f"→ `%{magic} --loss {_quoted(loss)}` if that is right, "
+        f"or `{cell_magic(magic)} for batch in LOADER` with your step below it."
     )
 
 
@@ -181,7 +184,7 @@ def untrained_output(model: str, part: str, loss: str, magic: str) -> DiscoveryE
     """Report a head with parameters of its own that the loss that fits would not train."""
     return DiscoveryError(
         f"`{loss}` fits one output of `{model}`, and would not train what makes `{part}`: your loop may add a loss of "
-        f"it.\n→ `%%{magic}` above your training cell, or `%{magic} --loss {_quoted(loss)}` if that is all."
+        f"it.\n→ `{cell_magic(magic)}` above your training cell, or `%{magic} --loss {_quoted(loss)}` if that is all."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 MODEL = "--model"
+_WITH_CELL_FORM = ("lr_find", "fit_one_cycle")
 
 
 def typed_line(magic: str, option: str, value: str) -> str:
@@ -14,3 +15,12 @@ def typed_line(magic: str, option: str, value: str) -> str:
     if option == MODEL and magic == "lr_find":
         return f"%{magic} {value}"
     return f"%{magic} {option} {value}"
+
+
+def cell_magic(magic: str) -> str:
+    """Return the magic for above a cell: `%%lr_find` says what a cell trains where a magic has no such form.
+
+    >>> cell_magic("fit_one_cycle"), cell_magic("lr_compare")
+    ('%%fit_one_cycle', '%%lr_find')
+    """
+    return f"%%{magic if magic in _WITH_CELL_FORM else 'lr_find'}"

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     Decorated = Callable[..., Any]
 
+_MODEL = argument("--model", metavar="NAME", help="Model: a name or an expression of the notebook.")
+_VALID = argument("--valid", metavar="NAME", help="Validation loader; default: the one that is found.")
+
 _SETUP_ARGUMENTS = (
     argument("--train", metavar="NAME", help="Training loader: a name or an expression of the notebook."),
     argument("--loss", metavar="EXPR", help="Loss function: a name or an expression that gives a callable."),
@@ -25,7 +28,7 @@ _SETUP_ARGUMENTS = (
     argument("--no-live", action="store_true", help="No live view; a picture in the end."),
 )
 
-_SWEEP_ARGUMENTS = (
+SWEEP_ARGUMENTS = (
     argument("model", nargs="?", help="Model: a name or an expression; default: the one found."),
     argument("--start-lr", metavar="LR", help="First learning rate of a plain sweep, > 0; else 1e-7."),
     argument("--end-lr", metavar="LR", help="Last learning rate of a plain sweep, > start; else 10."),
@@ -49,7 +52,7 @@ _SESSION_ARGUMENTS = (
     argument("--dry-run", action="store_true", help="Show rates, momenta, steps and time; train nothing."),
 )
 
-_CYCLE_ARGUMENTS = (
+CYCLE_ARGUMENTS = (
     argument("epochs", nargs="?", help="Number of epochs, > 0; default 1."),
     argument("--steps", metavar="N", help="Number of optimizer steps instead of epochs, >= 1."),
     argument("--max-lr", metavar="LR", help="Peak learning rate: number, LOW:HIGH or expression; default: lr_found."),
@@ -58,46 +61,68 @@ _CYCLE_ARGUMENTS = (
     argument("--final-div-factor", metavar="X", help="The final lr is the initial lr / X; default 1e4."),
     argument("--base-momentum", metavar="M", help="Momentum (SGD) or beta1 (Adam) at the peak lr; default 0.85."),
     argument("--max-momentum", metavar="M", help="Momentum or beta1 at both ends; default 0.95."),
-    argument("--valid", metavar="NAME", help="Validation loader; default: the one that is found."),
+    _VALID,
     argument("--metric", metavar="EXPR", action="append", help="Name, function or expression (out, y); repeatable."),
-    argument("--model", metavar="NAME", help="Model: a name or an expression of the notebook."),
+    _MODEL,
     *_SESSION_ARGUMENTS,
     *_SETUP_ARGUMENTS,
 )  # fmt: skip
 
 
-def sweep_arguments(magic: Decorated) -> Decorated:
-    """Give a magic the options of a range test."""
-    return _with_arguments(magic, _SWEEP_ARGUMENTS)
+COMPARISON_ARGUMENTS = (
+    argument("lrs", nargs="*", help="Rates to try; default: the choice, else the suggestion, and its neighbours."),
+    argument("--steps", metavar="N", help="Length of each trial in optimizer steps; default: a quarter of EPOCHS."),
+    argument("--epochs", metavar="N", help="Length of the training to come; default 5."),
+    _MODEL,
+    _VALID,
+    *_SETUP_ARGUMENTS,
+)
+
+_LAYER_ARGUMENTS = (
+    _MODEL,
+    argument("--optimizer", metavar="NAME", help="Optimizer whose groups follow; default: the model's."),
+    argument("--groups", metavar="EXPR", help="Own layer groups: a list of names, or of lists of names, stem to head."),
+)
+
+FREEZE_ARGUMENTS = (
+    argument("layers", nargs="*", help="N: all but the last N groups; or names of layers; default: all but the head."),
+    *_LAYER_ARGUMENTS,
+    argument("--train-bn", action="store_true", help="Batch norms in frozen layers go on learning, as fastai has it."),
+)
+
+UNFREEZE_ARGUMENTS = (
+    argument("layers", nargs="*", help="Names of layers to train again; default: all that %%freeze has frozen."),
+    *_LAYER_ARGUMENTS,
+)
 
 
-def cycle_arguments(magic: Decorated) -> Decorated:
-    """Give a magic the options of a one-cycle training."""
-    return _with_arguments(magic, _CYCLE_ARGUMENTS)
+def with_arguments(arguments: tuple[Any, ...] = ()) -> Callable[[Decorated], Decorated]:
+    """Give a magic options, in the order in which its help lists them."""
+
+    def decorate(magic: Decorated) -> Decorated:
+        for each in reversed(arguments):
+            magic = each(magic)
+        return magic_arguments()(magic)  # type: ignore[no-any-return]
+
+    return decorate
 
 
-def with_setup_arguments(*arguments: Any) -> Callable[[Decorated], Decorated]:
-    """Give a magic some options, and those that say what is trained."""
-    return lambda magic: _with_arguments(magic, (*arguments, *_SETUP_ARGUMENTS))
-
-
-def _with_arguments(magic: Decorated, arguments: tuple[Any, ...]) -> Decorated:
-    for each in reversed(arguments):
-        magic = each(magic)
-    return magic_arguments()(magic)  # type: ignore[no-any-return]
-
-
-def parse(magic: Decorated, line: str) -> tuple[Namespace, str | None]:
-    """Split a magic's line into its options, all of them still text, and its ``for`` clause.
+def parse(magic: Decorated, line: str) -> Namespace:
+    """Read a magic's line into its options, all of them still text.
 
     Raises
     ------
     UsageError
         For an unknown option or a missing value.
     """
+    options = parse_argstring(magic, line)
+    return Namespace(**{name: _unquoted(value) for name, value in vars(options).items()})
+
+
+def parse_with_clause(magic: Decorated, line: str) -> tuple[Namespace, str | None]:
+    """Split a magic's line into its options, as `parse` reads them, and its ``for`` clause."""
     options_text, for_clause = split_line(line)
-    options = parse_argstring(magic, options_text)
-    return Namespace(**{name: _unquoted(value) for name, value in vars(options).items()}), for_clause
+    return parse(magic, options_text), for_clause
 
 
 def _unquoted(value: object) -> object:

@@ -11,7 +11,7 @@ from lr_magic.notebook.views.saved_picture import SavedPicture
 from lr_magic.notebook.views.screen_choice import is_kernel
 from lr_magic.notebook.views.screens import report, show_end
 from lr_magic.notebook.views.step_count import StepCount
-from lr_magic.notebook.views.summary import comparison_summary, findings_text, trial_text
+from lr_magic.notebook.views.summary import comparison_summary, findings_text, trial_text, verdict_text
 from lr_magic.notebook.views.terminal_view import TerminalView
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class TerminalComparison:
     def finish(self, result: ComparisonResult) -> None:
         """Show the verdict."""
         self._end_line("")
-        print(result.sentence)  # noqa: T201 - the terminal is the view
+        print(verdict_text(result))  # noqa: T201 - the terminal is the view
 
     def _end_line(self, text: str) -> None:
         if self._trial is not None:

@@ -41,8 +41,13 @@ def fit_summary(history: FitHistory) -> str:
 
 
 def comparison_summary(result: ComparisonResult) -> str:
-    """How each trial ended, the verdict, what was put back, what to type next."""
-    lines = [*map(trial_text, result.trials), result.sentence, result.receipt]
+    """How each trial ended, and the verdict."""
+    return "\n".join([*map(trial_text, result.trials), verdict_text(result)])
+
+
+def verdict_text(result: ComparisonResult) -> str:
+    """Which rate to take, what was put back, what to type next."""
+    lines = [result.sentence, result.receipt]
     if result.lr is not None:
         lines.append(f"Train with it: {command_at(result.lr)}")
     return "\n".join(line for line in lines if line)

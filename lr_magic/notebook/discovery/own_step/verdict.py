@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lr_magic.notebook.discovery.typed_line import cell_magic
 from lr_magic.pure.errors import DiscoveryError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def the_own_step(steps: OwnSteps, history: CellHistory, magic: str) -> Tried:
     names = " and ".join(f"`{tried.followed.source.name}`" for tried in [first, *others][:3])
     raise DiscoveryError(
         f"{names} compute different losses for one batch, and none was run yet.\n"
-        f"→ `%%{magic}` above the cell that trains, or `%{magic} --loss EXPR`."
+        f"→ `{cell_magic(magic)}` above the cell that trains, or `%{magic} --loss EXPR`."
     )
 
 
