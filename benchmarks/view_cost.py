@@ -56,8 +56,9 @@ def run(live, records, step_s):
 
 def counting(redraws, part):
     def draw():
+        if part() is False:
+            return False
         redraws.append(1)
-        part()
     return draw
 
 def redraw_cost(live, records, draw):

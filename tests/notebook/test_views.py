@@ -209,6 +209,25 @@ def test_parts_of_a_view_take_turns(clock):
     assert "".join(drawn) == "aabaab"
 
 
+def test_a_part_with_nothing_new_leaves_its_turn_to_the_next(clock):
+    drawn = []
+    turns = Turns(lambda: drawn.append("a"), lambda: False, lambda: drawn.append("b"))
+    for _ in range(4):
+        clock[0] += 1.0
+        turns.take()
+    assert "".join(drawn) == "abab"
+
+
+def test_levels_that_stand_still_are_not_drawn_again(live):
+    feed(live, 30)
+    live._draw_curve()
+    assert live._draw_levels() is True
+    assert live._draw_levels() is False
+    live.figure.widen_to(100.0)
+    assert live._draw_levels() is True  # they span the axis
+    assert live.figure.levels.x.tolist() == [1e-7, 100.0]
+
+
 def test_a_click_moves_the_choice_to_the_curve(live, result):
     live.finish(result)
     live.panel.choose(3.1e-3)

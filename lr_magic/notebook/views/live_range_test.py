@@ -6,10 +6,10 @@ from html import escape
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-import numpy as np
 from ipywidgets import HTML
 
 from lr_magic.notebook.views.choice_panel import ChoicePanel
+from lr_magic.notebook.views.growing_curve import GrowingCurve
 from lr_magic.notebook.views.live_frame import LiveFrame
 from lr_magic.notebook.views.overlays import Overlays
 from lr_magic.notebook.views.range_test_figure import RangeTestFigure
@@ -17,10 +17,7 @@ from lr_magic.notebook.views.run_buttons import RunButtons
 from lr_magic.notebook.views.status_line import ending_html, progress_html
 from lr_magic.notebook.views.step_count import StepCount
 from lr_magic.notebook.views.turns import Turns
-from lr_magic.pure.curve_reading.divergence import DivergenceRule
-from lr_magic.pure.curve_reading.smoothing import smooth
 from lr_magic.pure.picture.lr_text import lr_text
-from lr_magic.pure.picture.thinning import ThinnedCurve
 from lr_magic.pure.picture.y_limits import SettlingLimits, y_limits
 
 if TYPE_CHECKING:
@@ -65,11 +62,9 @@ class LiveRangeTest:
         )
         self.widget = self.frame.widget
         self._divergence_factor = divergence_factor
-        curve = self._draw_curve
+        curve, status = self._draw_curve, self._show_status
         # the names directly after the levels, so that they hardly ever stand apart
-        self._turns = Turns(
-            curve, curve, self._show_status, curve, curve, self._draw_levels, self._draw_level_names, curve
-        )
+        self._turns = Turns(curve, curve, status, curve, self._draw_levels, self._draw_level_names, curve, status)
         self._result: RangeTestResult | None = None
         self._begin(StepCount(num_steps, is_adaptive=is_adaptive))
 
@@ -80,11 +75,8 @@ class LiveRangeTest:
         self._show_status()
 
     def _begin_curve(self) -> None:
-        self._lrs = ThinnedCurve()
-        self._losses = ThinnedCurve()
-        self._last: StepRecord | None = None
+        self._curve = GrowingCurve(self._divergence_factor)
         self._shown_lr: float | None = None
-        self._rule = DivergenceRule(self._divergence_factor)
         self._limits = SettlingLimits()
 
     def restart(self, control: RunControl, num_steps: int | None) -> None:
@@ -104,11 +96,7 @@ class LiveRangeTest:
         """Take one step of the sweep; redraws when the time has come."""
         if self._count.take(record):
             self._begin_curve()
-        self.figure.widen_to(record.lr)
-        self._lrs.append(record.lr)
-        self._losses.append(record.loss)
-        self._last = record
-        self._rule.update(record.loss)
+        self._curve.append(record)
         if self.panel.pending_lr != self._shown_lr:  # a click is answered at once
             self._shown_lr = self.panel.pending_lr
             self.figure.choice.draw_choice(self._shown_lr)
@@ -116,6 +104,7 @@ class LiveRangeTest:
 
     def finish(self, result: RangeTestResult) -> None:
         """Show the whole curve with its suggestion, what it says, and the choice."""
+        self._widen()
         self.figure.draw_curve(result.lrs, result.losses, result.smoothed_losses)
         limits = [y_limits(each.smoothed_losses) for each in (*self.overlays.results, result)]
         self.figure.set_y_limits(min(low for low, _ in limits), max(high for _, high in limits))
@@ -128,35 +117,29 @@ class LiveRangeTest:
         self.status.value = ending_html("Range test", f"{len(result.lrs)} steps", result)
         self.panel.open(result)
 
+    def _widen(self) -> None:
+        for lr in self._curve.lr_range:
+            self.figure.widen_to(lr)
+
     def _draw_curve(self) -> None:
-        smoothed = smooth(self._losses.means)
-        limits = self._limits.update(smoothed)
-        if limits is not None:
-            self.figure.set_y_limits(*limits)
-            return  # the curve follows at its next turn
-        # where neighbouring steps share a bucket, the raw line goes through the extremes of each
-        steps, raw = self._losses.envelope
-        lrs = np.interp(steps, self._lrs.steps, self._lrs.means)
-        self.figure.draw_curve(lrs, raw, np.interp(steps, self._losses.steps, smoothed))
+        self._curve.refresh()
+        self._widen()
+        limits = self._limits.update(self._curve.smoothed)
+        if limits is None:
+            self.figure.draw_curve(*self._curve.points)
+        else:
+            self.figure.set_y_limits(*limits)  # the curve follows at its next turn
 
-    def _levels(self) -> tuple[float, float] | None:
-        smoothed = smooth(self._losses.means)
-        finite = smoothed[np.isfinite(smoothed)]
-        if self._rule.threshold is None or not len(finite):
-            return None
-        return self._rule.threshold, float(finite.min())
+    def _draw_levels(self) -> bool:
+        levels = self._curve.levels
+        return levels is not None and self.figure.draw_levels(*levels)
 
-    def _draw_levels(self) -> None:
-        levels = self._levels()
-        if levels is not None:
-            self.figure.draw_levels(*levels)
-
-    def _draw_level_names(self) -> None:
-        levels = self._levels()
-        if levels is not None:
-            self.figure.draw_level_names(*levels)
+    def _draw_level_names(self) -> bool:
+        levels = self._curve.levels
+        return levels is not None and self.figure.draw_level_names(*levels)
 
     def _show_status(self) -> None:
         progress = self._count.progress(perf_counter() - self._started - self.buttons.paused_s)
-        now = f" · lr {lr_text(self._last.lr)} · loss {self._last.loss:.4g}" if self._last else ""
+        last = self._curve.last
+        now = f" · lr {lr_text(last.lr)} · loss {last.loss:.4g}" if last else ""
         self.status.value = progress_html(progress, escape(progress.text + now))

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 NOTHING = np.array([])
 # A rate that is computed may miss the end of the axis by its last digits.
 _JUST_BELOW = 1 - 1e-9
+# A smaller part of the axis than this, about a pixel, is no movement.
+_VISIBLE = 0.004
 
 
 class RangeTestFigure:
@@ -94,20 +96,31 @@ class RangeTestFigure:
             self.curve.x = lrs
             self.curve.y = np.array([losses, smoothed_losses])
 
-    def draw_levels(self, threshold: float, best_loss: float) -> None:
-        """Show the loss above which the sweep ends, and the lowest smoothed loss so far."""
+    def draw_levels(self, threshold: float, best_loss: float) -> bool:
+        """Show the loss above which the sweep ends, and the lowest smoothed loss so far; False if they stand there."""
+        lrs = np.array([self.x_scale.min, self.x_scale.max])
+        losses = np.array([[threshold] * 2, [best_loss] * 2])
+        if self._stands_there(self.levels, lrs, losses):
+            return False
         with self.levels.hold_sync():
-            self.levels.visible = True
-            self.levels.x = np.array([self.x_scale.min, self.x_scale.max])
-            self.levels.y = np.array([[threshold] * 2, [best_loss] * 2])
+            self.levels.visible, self.levels.x, self.levels.y = True, lrs, losses
+        return True
 
-    def draw_level_names(self, threshold: float, best_loss: float) -> None:
-        """Name the two levels where they are."""
+    def draw_level_names(self, threshold: float, best_loss: float) -> bool:
+        """Name the two levels where they are; False if the names stand there."""
+        lrs, losses = np.array([self.x_scale.min] * 2), np.array([threshold, best_loss])
+        if self._stands_there(self.level_names, lrs, losses):
+            return False
         with self.level_names.hold_sync():
-            self.level_names.visible = True
-            self.level_names.x = np.array([self.x_scale.min] * 2)
-            self.level_names.y = np.array([threshold, best_loss])
+            self.level_names.visible, self.level_names.x, self.level_names.y = True, lrs, losses
             self.level_names.text = ["stops above", "best so far"]
+        return True
+
+    def _stands_there(self, mark: bqplot.Mark, lrs: np.ndarray, losses: np.ndarray) -> bool:
+        """Whether a mark shows these values already, as far as the eye can tell."""
+        if not mark.visible or not np.array_equal(mark.x, lrs):
+            return False
+        return bool(np.allclose(mark.y, losses, rtol=0.0, atol=_VISIBLE * (self.y_scale.max - self.y_scale.min)))
 
     def hide_levels(self) -> None:
         """Take the levels away: the run is over."""

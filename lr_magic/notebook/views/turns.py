@@ -15,20 +15,21 @@ class Turns:
     """Draws one part of a view each time a redraw is due; a part that is named more often is drawn more often.
 
     Each widget of a front end is updated by a message of its own, so a redraw of all parts at once would be a burst
-    of messages, most of them for what has hardly changed.
+    of messages, most of them for what has hardly changed. A part with nothing new leaves its turn to the next one.
 
     Parameters
     ----------
     parts
-        Functions that draw, in the order of their turns.
+        Functions that draw, in the order of their turns; False says that there was nothing to draw.
     """
 
-    def __init__(self, *parts: Callable[[], None]) -> None:
+    def __init__(self, *parts: Callable[[], bool | None]) -> None:
+        self._num_parts = len(parts)
         self._parts = cycle(parts)
         self._clock = RedrawClock()
 
     def take(self) -> None:
-        """Draw the next part if the time has come."""
+        """Draw the next part that has something new, if the time has come."""
         if self._clock.is_due():
-            next(self._parts)()
+            any(next(self._parts)() is not False for _ in range(self._num_parts))
             self._clock.done()

@@ -1,0 +1,85 @@
+"""The curve of a range test under way: what is drawn of it, and the two levels it is judged by."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from lr_magic.pure.curve_reading.divergence import DivergenceRule
+from lr_magic.pure.curve_reading.smoothing import smooth
+from lr_magic.pure.picture.thinning import ThinnedCurve
+
+if TYPE_CHECKING:
+    from lr_magic.pure.results.records import StepRecord
+
+
+class Levels(NamedTuple):
+    """Losses that a sweep is watched against: where it ends, and the lowest smoothed one so far."""
+
+    threshold: float
+    best: float
+
+
+class GrowingCurve:
+    """Takes the records of a sweep, and works on them only when it is looked at.
+
+    Parameters
+    ----------
+    divergence_factor
+        See `DivergenceRule`.
+
+    Attributes
+    ----------
+    last
+        Record of the last step; None before the first.
+    smoothed
+        (n,) float64, the smoothed losses as of the last `refresh`.
+    """
+
+    def __init__(self, divergence_factor: float) -> None:
+        self.last: StepRecord | None = None
+        self.smoothed = np.array([])
+        self._first: StepRecord | None = None
+        self._lrs = ThinnedCurve()
+        self._losses = ThinnedCurve()
+        self._rule = DivergenceRule(divergence_factor)
+        self._unjudged: list[float] = []
+
+    def append(self, record: StepRecord) -> None:
+        """Take one step."""
+        self._lrs.append(record.lr)
+        self._losses.append(record.loss)
+        self._unjudged.append(record.loss)
+        self._first = self._first or record
+        self.last = record
+
+    def refresh(self) -> None:
+        """Smooth what has come."""
+        self.smoothed = smooth(self._losses.means)
+
+    @property
+    def lr_range(self) -> tuple[float, ...]:
+        """First and last rate; nothing before the first step."""
+        return (self._first.lr, self.last.lr) if self._first and self.last else ()
+
+    @property
+    def points(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Rates, raw and smoothed losses as of the last `refresh`, (n,) float64 each.
+
+        Where neighbouring steps share a bucket, the raw line goes through the extremes of each.
+        """
+        steps, raw = self._losses.envelope
+        lrs = np.interp(steps, self._lrs.steps, self._lrs.means)
+        return lrs, raw, np.interp(steps, self._losses.steps, self.smoothed)
+
+    @property
+    def levels(self) -> Levels | None:
+        """The levels; None while too few losses are known."""
+        for loss in self._unjudged:
+            self._rule.update(loss)
+        self._unjudged.clear()
+        finite = self.smoothed[np.isfinite(self.smoothed)]
+        if self._rule.threshold is None or not len(finite):
+            return None
+        return Levels(self._rule.threshold, float(finite.min()))
