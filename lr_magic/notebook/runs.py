@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections import deque
 from contextlib import contextmanager
 from itertools import accumulate
@@ -86,6 +87,7 @@ def run_one_cycle(
 ) -> FitHistory:
     """Train, live; binds `fit_history` however the training ends, and keeps the state before it for an undo."""
     findings = (*training.findings, settings.finding)
+    gc.collect()  # what is garbage now would stay until a training of hours has ended; see `frozen_heap`
 
     def finish(history: FitHistory) -> None:
         history.setup = findings

@@ -14,6 +14,7 @@ from lr_magic.training.batches import BatchSource, EndOfBatches
 from lr_magic.training.cycle.blow_up_guard import BlowUpGuard
 from lr_magic.training.cycle.epoch_tally import EpochTally
 from lr_magic.training.endings import detail_of, reason_of
+from lr_magic.training.frozen_heap import frozen_heap
 from lr_magic.training.loss_fetching import fetcher_for
 from lr_magic.training.resuming.resume_point import PassMarks, ResumePoint
 from lr_magic.training.steering import Steering
@@ -91,9 +92,10 @@ class CycleRun:
             self._setup.model.train()
         try:
             self._go_to_start()
-            while not self._is_over():
-                self._step(runner)
-                gate.open()
+            with frozen_heap():
+                while not self._is_over():
+                    self._step(runner)
+                    gate.open()
             is_completed = self._history.stop_reason is StopReason.COMPLETED
             self._history.resume_point = None if is_completed else self.point()
             self._end_epoch()

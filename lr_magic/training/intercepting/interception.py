@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from lr_magic.pure.errors import DiscoveryError
+from lr_magic.training.frozen_heap import frozen_heap
 from lr_magic.training.intercepting.interception_hooks import method_wrapped, steps_told_to
 from lr_magic.training.intercepting.interception_losses import LossLedger
 
@@ -74,7 +75,7 @@ class Interception:
         DiscoveryError
             If several optimizers step and it was not said which one to follow.
         """
-        with steps_told_to(self), self._held_loaders:
+        with steps_told_to(self), self._held_loaders, frozen_heap():
             try:
                 train()
             except RunEnded:

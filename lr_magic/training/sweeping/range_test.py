@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lr_magic.pure.results.stop_reason import StopReason
 from lr_magic.training.batches import BatchSource, EndOfBatches
 from lr_magic.training.endings import attach_result
+from lr_magic.training.frozen_heap import frozen_heap
 from lr_magic.training.restoring.restore import restored
 from lr_magic.training.restoring.restore_receipt import RestoreReceipt
 from lr_magic.training.setup import refuse_misplaced_model
@@ -101,8 +102,9 @@ def _run(setup: TrainingSetup, sweep: Sweep) -> None:
     if not setup.model.training:
         setup.model.train()
     try:
-        while sweep.begin_step():
-            sweep.end_step(runner.run(source.next).loss)
+        with frozen_heap():
+            while sweep.begin_step():
+                sweep.end_step(runner.run(source.next).loss)
     except EndOfBatches:
         sweep.end(StopReason.OUT_OF_BATCHES)
     except BaseException as error:
