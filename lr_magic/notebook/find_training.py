@@ -11,6 +11,7 @@ from lr_magic.notebook.discovery import DiscoveryRequest, discover
 from lr_magic.notebook.settings.values import real_number, whole_number
 from lr_magic.notebook.shadow import whole_cell
 from lr_magic.notebook.trainings import CellTraining, FoundTraining, refuse_epochs
+from lr_magic.pure.errors import DiscoveryError
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -92,5 +93,8 @@ def as_plain_cell(source: str) -> str:
     first, _, body = source.partition("\n")
     if not first.startswith(("%%lr_find", "%%fit_one_cycle")):
         return source
-    clause = split_line(first.partition(" ")[2])[1]
+    try:
+        clause = split_line(first.partition(" ")[2])[1]
+    except DiscoveryError:  # a clause that cannot be read: the magic refused that cell, and nothing of it was run
+        return ""
     return body if clause is None else f"{clause.rstrip(':')}:\n{indent(body, '    ')}"

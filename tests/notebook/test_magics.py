@@ -135,6 +135,39 @@ def test_a_sweep_chooses_its_rates_unless_something_is_planned(notebook):
     assert configured.lrs == pytest.approx(np.geomspace(1e-7, 10, 9))
 
 
+def test_a_mistyped_clause_is_forgotten_by_the_next_cell(notebook):
+    assert "is no `for` clause" in refusal(notebook, "%%lr_find for xb, yb on train_loader\nloss = 1")
+    run(notebook, "%lr_find --num-steps 10")
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("%lr_find --num-stesp 3", "--num-stesp. Did you mean --num-steps? → `%lr_find?`"),
+        ("%lr_find --num-steps", "expected one argument. → `%lr_find?`"),
+        ("%lr_compare 1e-3 --help", "--help. → `%lr_compare?`"),
+        ("%freeze 1 --modle model", "Did you mean --model? → `%freeze?`"),
+        ("%lr_find --num-steps 1e400", "--num-steps needs a whole number; got 1e400"),
+    ],
+)
+def test_a_line_that_cannot_be_read_says_what_was_meant_and_where_to_look(notebook, line, says):
+    assert says in refusal(notebook, line)
+
+
+def test_a_body_with_an_optimizer_of_a_former_model_is_refused(notebook):
+    run(notebook, "model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))")
+    text = refusal(notebook, f"%%lr_find for xb, yb in train_loader\n{FOR_BODY}")
+    assert "parameters of a former `model`" in text
+
+
+def test_a_run_without_a_step_says_only_that(notebook, capsys):
+    with pytest.raises(NameError):
+        run(notebook, "%%lr_find for xb, yb in train_loader\nloss = nope")
+    told = capsys.readouterr().out
+    assert "There is no curve: no step came to its end." in told
+    assert told.count("There is no curve") == 1
+
+
 def test_option_values_may_be_expressions(notebook):
     notebook.push({"lowest": 1e-5, "n": 10})
     result = run(notebook, "r = %lr_find --start-lr lowest/10 --end-lr 1e-2 --num-steps n*2 --no-stop\nr")

@@ -89,11 +89,11 @@ def test_a_trained_model_is_told_ten_times_below():
     assert "ten times below" in str(reading)
 
 
-@pytest.mark.parametrize("num_points", [0, 3])
-def test_hardly_any_points(num_points):
+@pytest.mark.parametrize(("num_points", "num_sentences"), [(0, 1), (3, 2)])
+def test_hardly_any_points(num_points, num_sentences):
     reading = read_curve([1e-3] * num_points, [1.0] * num_points)
     assert reading.situation is Situation.TOO_SHORT
-    assert len(reading.sentences) == 2
+    assert len(reading.sentences) == num_sentences
 
 
 def test_a_blow_up_within_the_first_steps_starts_too_high():

@@ -167,10 +167,10 @@ def test_rising_only_abstains():
         suggest(lrs, 2.3 + lrs)
 
 
-@pytest.mark.parametrize("num_points", [0, 1, 5])
-def test_too_few_points_abstain(num_points):
+@pytest.mark.parametrize(("num_points", "reason"), [(0, "no curve"), (1, "too few"), (5, "too few")])
+def test_too_few_points_abstain(num_points, reason):
     lrs, losses = sweep()
-    with pytest.raises(NoSuggestionError, match="too few"):
+    with pytest.raises(NoSuggestionError, match=reason):
         suggest(lrs[:num_points], losses[:num_points])
 
 

@@ -11,7 +11,7 @@ from torch import nn
 from lr_magic.notebook.body.names import reached_functions, read_names, runs_unseen_code
 from lr_magic.notebook.discovery import questions
 from lr_magic.notebook.discovery.candidates import Candidate, Candidates, collect
-from lr_magic.notebook.discovery.identity import optimized, parameter_ids
+from lr_magic.notebook.discovery.identity import former_model, optimized, parameter_ids
 from lr_magic.notebook.discovery.wiring import owner_of, wire
 from lr_magic.training.restoring.touched import touched_objects
 
@@ -129,6 +129,9 @@ def _model_of(optimizer: Candidate, mentioned: Candidates, everything: Candidate
     sharing = [m for m in everything.models if wanted & parameter_ids(m.value)]
     held = {parameter for m in sharing for parameter in parameter_ids(m.value)}
     loose = [tensor for tensor in optimized(optimizer.value) if id(tensor) not in held]
+    former = None if sharing else former_model(optimizer.value, mentioned.models)
+    if former is not None:
+        raise questions.optimizer_of_former_model(optimizer, former.name, magic)
     if not sharing and not loose:
         raise questions.optimizer_of_no_module(optimizer, magic)
     return Candidate(Together([m.value for m in sharing], loose), (" + ".join(m.name for m in sharing) or "tensors",))

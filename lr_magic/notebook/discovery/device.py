@@ -38,10 +38,16 @@ def device_of(model: nn.Module, request: DiscoveryRequest, namespace: Mapping[st
 
 
 def _parsed(text: str, namespace: Mapping[str, object], magic: str) -> torch.device:
+    device = _as_device(text)
+    if device is None and (text in namespace or not text.isidentifier()):
+        device = _as_device(look_up(text, namespace, option="--device", magic=magic))
+    if device is None:
+        raise DiscoveryError(f"`{text}` is not a device here. → `%{magic} --device cuda` or `--device cpu`.")
+    return device
+
+
+def _as_device(value: object) -> torch.device | None:
     try:
-        return torch.device(text)
-    except (RuntimeError, ValueError):
-        value = look_up(text, namespace, option="--device", magic=magic)
-    if isinstance(value, (str, torch.device, int)):
-        return torch.device(value)
-    raise DiscoveryError(f"`{text}` is not a device. → `%{magic} --device cuda` or `--device cpu`.")
+        return torch.device(value)  # type: ignore[call-overload, no-any-return]
+    except (RuntimeError, ValueError, TypeError):
+        return None

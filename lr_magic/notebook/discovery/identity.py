@@ -35,6 +35,13 @@ def roots(models: Iterable[Candidate]) -> list[Candidate]:
     ]
 
 
+def former_model(optimizer: torch.optim.Optimizer, models: Iterable[Candidate]) -> Candidate | None:
+    """Model that was made anew and its optimizer was not, told by the shapes of what the optimizer holds."""
+    held = [tensor.shape for tensor in optimized(optimizer)]
+    alike = [m for m in models if [parameter.shape for parameter in m.value.parameters()] == held]
+    return alike[-1] if alike else None
+
+
 def unwrapped(model: nn.Module) -> nn.Module:
     """Look through ``torch.compile`` and ``DataParallel``: the module whose forward the person wrote."""
     inner: Any = model

@@ -43,7 +43,8 @@ def _may_be_trained(value: object) -> bool:
     """Whether it is a module, or perhaps an object of a framework that holds one."""
     if isinstance(value, nn.Module):
         return next(value.parameters(), None) is not None
-    return not (isinstance(value, _NOT_MODELS) or yields_batches(value))
+    is_result = type(value).__module__.startswith("lr_magic.")
+    return not (is_result or isinstance(value, _NOT_MODELS) or yields_batches(value))
 
 
 def _may_be_loss(value: object) -> bool:

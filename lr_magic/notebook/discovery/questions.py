@@ -25,7 +25,8 @@ def _quoted(text: str) -> str:
 def no_model(magic: str) -> DiscoveryError:
     """E1: nothing to train is visible."""
     return DiscoveryError(
-        "I see no nn.Module with parameters in this notebook (a model made inside a function does not count).\n"
+        "I see no nn.Module with parameters in this notebook (one made inside a function, or by %run without -i, does "
+        "not count).\n"
         f"→ `{cell_magic(magic)}` above your training cell, or `{typed_line(magic, MODEL, 'NAME')}`."
     )
 
@@ -107,6 +108,15 @@ def optimizer_of_other_model(
     return DiscoveryError(f"`{optimizer}` holds no parameter of `{model}`: {trains}. → `{way_out}`.")
 
 
+def optimizer_of_former_model(optimizer: Candidate, model: str, magic: str) -> DiscoveryError:
+    """E8: the optimizer updates what a model of this name was before it was made anew."""
+    return DiscoveryError(
+        f"`{optimizer.name}` holds parameters of a former `{model}`, none of the present one: `{model}` was made anew "
+        f"and `{optimizer.name}` was not.\n"
+        f"→ Run the cell that makes `{optimizer.name}` again, or `{typed_line(magic, MODEL, model)}` (uses AdamW)."
+    )
+
+
 def optimizer_of_no_module(optimizer: Candidate, magic: str) -> DiscoveryError:
     """E8: the optimizer updates tensors that belong to no module of the notebook."""
     return DiscoveryError(
@@ -136,6 +146,22 @@ def no_loss(situation: str, magic: str, example: str = "F.cross_entropy(out, y)"
     return DiscoveryError(
         f'{situation}\n→ `%{magic} --loss "{example}"`, '
         f"or `{cell_magic(magic)} for batch in LOADER` with your step below it."
+    )
+
+
+def parameters_not_finite(model: str, names: Sequence[str]) -> DiscoveryError:
+    """Report a model that gives no number any more."""
+    return DiscoveryError(
+        f"Parameters of `{model}` hold nan or inf ({_listed(names, 2)}), as after a training that blew up: "
+        f"no loss of it is a number.\n→ `%fit_undo` after a %fit_one_cycle, else make `{model}` and its optimizer anew."
+    )
+
+
+def data_not_finite(part: str, magic: str) -> DiscoveryError:
+    """Report a batch that no loss can be computed of."""
+    return DiscoveryError(
+        f"`{part}` holds nan or inf in one of the first batches, and no loss that I see is a number then.\n"
+        f"→ `{typed_line(magic, '--train', 'NAME')}` with a loader of data without them."
     )
 
 

@@ -11,6 +11,7 @@ from lr_magic.notebook.discovery import questions
 from lr_magic.notebook.discovery.batch_items import items_of
 from lr_magic.notebook.discovery.describe import describe_tensor
 from lr_magic.notebook.discovery.loss_kind import bare, wants_log_probabilities
+from lr_magic.notebook.discovery.not_finite import not_finite
 from lr_magic.notebook.discovery.outputs import is_probability, predictions
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 def why_no_loss(situation: Situation, output: object, target: Any) -> DiscoveryError:
     """Build the question for an output that no loss of the notebook fits, and no default either."""
+    if (question := not_finite(situation)) is not None:
+        return question
     seen = _seen(situation, output, target)
     if situation.expression is not None:
         reason = (
@@ -61,6 +64,8 @@ def _has_shape_of_input(output: object, batch: object) -> bool:
 
 
 def _unfit(loss_fn: object, name: str, output: object) -> tuple[str, str]:
+    if isinstance(loss_fn, type):
+        return f"`{name}` is a class, not an object of it: it misses its parentheses.", f"{name}()"
     kind = type(bare(loss_fn)).__name__ if isinstance(loss_fn, nn.Module) else "a function"
     if wants_log_probabilities(loss_fn) and len(predictions(output)) == 1:
         return f"`{name}` ({kind}) takes log-probabilities, which these are not.", f"{name}(F.log_softmax(out, 1), y)"

@@ -10,7 +10,7 @@ from torch import nn
 
 from lr_magic.notebook.discovery import questions
 from lr_magic.notebook.discovery.candidates import Candidate
-from lr_magic.notebook.discovery.identity import optimized, parameter_ids, roots
+from lr_magic.notebook.discovery.identity import former_model, optimized, parameter_ids, roots
 from lr_magic.notebook.discovery.lookup import look_up
 from lr_magic.notebook.discovery.typed_line import MODEL, typed_line
 from lr_magic.pure.errors import DiscoveryError
@@ -95,7 +95,7 @@ def _for_optimizer(
     owner = _latest_owner(optimizer, candidates, history)
     if model is None:
         if owner is None:
-            raise questions.optimizer_of_no_module(optimizer, magic)
+            raise _of_no_module(optimizer, candidates, magic)
         return Wiring(owner, optimizer)
     if not _share(optimizer, model):
         own = [o.name for o in candidates.optimizers if _share(o, model)]
@@ -128,13 +128,20 @@ def _latest_pair(candidates: Candidates, history: CellHistory, magic: str) -> Wi
     pairs = [(o, _latest_owner(o, candidates, history)) for o in candidates.optimizers]
     owned = [(o, m) for o, m in pairs if m is not None]
     if not owned:
-        raise questions.optimizer_of_no_module(_latest(candidates.optimizers, history)[0], magic)
+        raise _of_no_module(_latest(candidates.optimizers, history)[0], candidates, magic)
     latest = {o.name for o in _latest([o for o, _ in owned], history)}
     chosen = [(o, m) for o, m in owned if o.name in latest]
     if len(chosen) > 1:
         raise questions.several_optimizers([(o.name, m.name) for o, m in chosen], magic)
     optimizer, model = chosen[0]
     return Wiring(model, optimizer, tuple(o for o, _ in owned if o is not optimizer))
+
+
+def _of_no_module(optimizer: Candidate, candidates: Candidates, magic: str) -> DiscoveryError:
+    former = former_model(optimizer.value, candidates.models)
+    if former is not None:
+        return questions.optimizer_of_former_model(optimizer, former.name, magic)
+    return questions.optimizer_of_no_module(optimizer, magic)
 
 
 def _latest_owner(optimizer: Candidate, candidates: Candidates, history: CellHistory) -> Candidate | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
+from IPython.core.error import UsageError
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 
 from lr_magic.notebook.body import split_line
@@ -115,7 +117,10 @@ def parse(magic: Decorated, line: str) -> Namespace:
     UsageError
         For an unknown option or a missing value.
     """
-    options = parse_argstring(magic, line)
+    try:
+        options = parse_argstring(magic, line)
+    except UsageError as error:
+        raise UsageError(f"{error}. {_way_out(magic, str(error))}") from None
     return Namespace(**{name: _unquoted(value) for name, value in vars(options).items()})
 
 
@@ -123,6 +128,15 @@ def parse_with_clause(magic: Decorated, line: str) -> tuple[Namespace, str | Non
     """Split a magic's line into its options, as `parse` reads them, and its ``for`` clause."""
     options_text, for_clause = split_line(line)
     return parse(magic, options_text), for_clause
+
+
+def _way_out(magic: Any, reason: str) -> str:
+    """Name the nearest option, and where all of them are explained."""
+    known = [option for action in magic.parser._actions for option in action.option_strings]  # noqa: SLF001
+    typed = [word.rstrip(":") for word in reason.split() if word.startswith("-")]
+    near = difflib.get_close_matches(typed[0], known, n=1, cutoff=0.7) if typed and typed[0] not in known else []
+    meant = f"Did you mean {near[0]}? " if near else ""
+    return f"{meant}→ `%{magic.__name__}?` explains what may follow; what contains spaces goes into quotes."
 
 
 def _unquoted(value: object) -> object:

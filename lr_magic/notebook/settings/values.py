@@ -43,7 +43,7 @@ def real_number(text: str, namespace: Mapping[str, Any], option: str) -> float:
 def whole_number(text: str, namespace: Mapping[str, Any], option: str) -> int:
     """Value of an expression as an int; 1e3 is one, 2.5 is not."""
     value = real_number(text, namespace, option)
-    if value != int(value):
+    if not value.is_integer():
         raise SettingError(f"{option} needs a whole number; got {text}.")
     return int(value)
 

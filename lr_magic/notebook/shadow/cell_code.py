@@ -27,17 +27,21 @@ def parse_cell_body(body: str, source: CellSource, transform: Callable[[str], st
         Where the cell is empty.
     """
     body = without_timing(body)
-    try:
-        tree = ast.parse(padded(body, source.first_line), source.filename)
-    except SyntaxError:
-        if transform is None:
-            raise
+    if transform is not None and not _is_python(body):
         # IPython drops blank lines at the top; put back, so that the numbers stay right
-        blank_lines = len(body) - len(body.lstrip("\n"))
-        tree = ast.parse(padded("\n" * blank_lines + transform(body), source.first_line), source.filename)
+        body = "\n" * (len(body) - len(body.lstrip("\n"))) + transform(body)
+    tree = ast.parse(padded(body, source.first_line), source.filename)
     if not tree.body:
         raise DiscoveryError("The cell is empty below the magic. → put it above the cell that trains")
     return tree
+
+
+def _is_python(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except SyntaxError:
+        return False
+    return True
 
 
 def compile_cell(tree: ast.Module, source: CellSource) -> list[CodeType]:

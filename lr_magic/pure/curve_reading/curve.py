@@ -171,6 +171,8 @@ def read_points(
     if not (np.isfinite(rates) & (rates > 0)).all():
         raise SettingError("lrs must be finite numbers above 0.")
     bad_step = first_non_finite(values)
+    if not values.size:
+        raise NoSuggestionError("There is no curve: no step came to its end.")
     num_finite = values.size if bad_step is None else bad_step
     if num_finite < _FEWEST_LOSSES:
         raise NoSuggestionError(

@@ -72,6 +72,8 @@ def read_curve(
     try:
         curve = read_points(lrs, losses)
     except NoSuggestionError as error:
+        if not len(losses):
+            return Reading(Situation.TOO_SHORT, (str(error),))
         return _too_short(str(error), stop_reason, bad_step)
     situation = situation_of(curve, stop_reason, bad_step)
     sentences = _SENTENCES[situation](curve)

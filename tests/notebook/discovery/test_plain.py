@@ -192,6 +192,38 @@ def test_only_names_that_could_be_meant_are_suggested(plain, asked, way_out):
     assert plain.refusal(**asked).endswith("→ " + way_out)
 
 
+def test_a_model_that_was_made_anew_and_its_optimizer_not(plain):
+    plain.run("import copy\nmodel = copy.deepcopy(model)")
+    text = plain.refusal()
+    assert "`optimizer` holds parameters of a former `model`" in text
+    assert "Run the cell that makes `optimizer` again, or `%lr_find model`" in text
+
+
+def test_parameters_that_are_no_numbers_are_named(plain):
+    with torch.no_grad():
+        next(plain["model"].parameters())[0, 0] = float("inf")
+    text = plain.refusal()
+    assert "Parameters of `model` hold nan or inf (`0.weight`)" in text
+    assert "`%fit_undo`" in text
+
+
+def test_data_that_are_no_numbers_are_named(notebook):
+    book = notebook(IMPORTS, DATA, MODEL, CRITERION, OPTIMIZER)
+    book.run("train_loader = [(torch.full((4, 4), float('inf')), torch.zeros(4).long())]")
+    assert "`batch[0]` holds nan or inf" in book.refusal()
+
+
+def test_a_loss_without_its_parentheses(plain):
+    text = plain.refusal(loss="nn.CrossEntropyLoss")
+    assert "`nn.CrossEntropyLoss` is a class" in text
+    assert '→ `%lr_find --loss "nn.CrossEntropyLoss()"`' in text
+
+
+@pytest.mark.parametrize("device", ["nope", "3.5", "cuda:x"])
+def test_what_is_no_device(plain, device):
+    assert plain.refusal(device=device).startswith(f"`{device}` is not ")
+
+
 @pytest.mark.parametrize("option", ["train", "valid"])
 def test_the_way_out_names_the_option_that_was_typed(plain, option):
     plain.run("dataiter = iter(train_loader)\nnothing = DataLoader([], 4)")
