@@ -111,9 +111,8 @@ def optimizer_of_other_model(
 def optimizer_of_former_model(optimizer: Candidate, model: str, magic: str) -> DiscoveryError:
     """E8: the optimizer updates what a model of this name was before it was made anew."""
     return DiscoveryError(
-        f"`{optimizer.name}` holds parameters of a former `{model}`, none of the present one: `{model}` was made anew "
-        f"and `{optimizer.name}` was not.\n"
-        f"→ Run the cell that makes `{optimizer.name}` again, or `{typed_line(magic, MODEL, model)}` (uses AdamW)."
+        f"`{optimizer.name}` holds parameters of a former `{model}`, none of the present one: run the cell that makes "
+        f"`{optimizer.name}` again.\n→ `{typed_line(magic, MODEL, model)}` does without it (uses AdamW)."
     )
 
 

@@ -196,7 +196,7 @@ def test_a_model_that_was_made_anew_and_its_optimizer_not(plain):
     plain.run("import copy\nmodel = copy.deepcopy(model)")
     text = plain.refusal()
     assert "`optimizer` holds parameters of a former `model`" in text
-    assert "Run the cell that makes `optimizer` again, or `%lr_find model`" in text
+    assert "run the cell that makes `optimizer` again.\n→ `%lr_find model`" in text
 
 
 def test_parameters_that_are_no_numbers_are_named(plain):
