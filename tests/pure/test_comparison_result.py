@@ -67,6 +67,13 @@ def test_the_sentence_names_winner_length_and_answer():
     assert ComparisonResult((trial(1.0, math.inf),), 50).sentence == "Every rate diverged: try lower ones."
 
 
+def test_without_a_trial_that_ended_nothing_is_said_of_divergence():
+    stopped = ComparisonResult((), 50, stop_reason=StopReason.INTERRUPTED)
+    assert stopped.sentence == "No trial came to its end: interrupted."
+    used_up = Trial(1.0, (0.5,), math.inf, StopReason.OUT_OF_BATCHES)
+    assert "out of batches" in ComparisonResult((used_up,), 50, stop_reason=StopReason.COMPLETED).sentence
+
+
 def test_json_round_trip():
     trials = (trial(0.01, 0.5), trial(0.02, math.inf))
     result = ComparisonResult(trials, 50, 200, True, StopReason.COMPLETED, "restored: 4 tensors", OptimizerKind.SGD)

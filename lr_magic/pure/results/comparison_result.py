@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+_BLOWN_UP = (StopReason.DIVERGED, StopReason.NON_FINITE)
+
+
 @dataclass(frozen=True)
 class Trial:
     """One short training.
@@ -71,7 +74,7 @@ class ComparisonResult:
 
     @property
     def winner(self) -> Trial | None:
-        """The trial with the lowest final loss; None if all diverged."""
+        """The trial with the lowest final loss; None if all diverged, or none came to its end."""
         finished = [trial for trial in self.trials if math.isfinite(trial.final_loss)]
         return min(finished, key=lambda trial: trial.final_loss, default=None)
 
@@ -92,7 +95,7 @@ class ComparisonResult:
         """The outcome in one sentence."""
         winner, lr = self.winner, self.lr
         if winner is None or lr is None:
-            return "Every rate diverged: try lower ones."
+            return self._without_winner()
         others = ", ".join(lr_text(trial.lr) for trial in self.trials if trial is not winner)
         judged = "validation loss" if self.is_validated else "training loss, which favours high rates"
         against = f" against {others}" if others else ""
@@ -100,6 +103,12 @@ class ComparisonResult:
             f"{lr_text(winner.lr)} wins{against} (by {judged} after {self.steps} steps); "
             f"for a training of {self.training_steps or self.steps} steps take {lr_text(lr)}."
         )
+
+    def _without_winner(self) -> str:
+        if all(trial.stop_reason in _BLOWN_UP for trial in self.trials) and self.trials:
+            return "Every rate diverged: try lower ones."
+        reason = self.trials[-1].stop_reason if self.trials else self.stop_reason
+        return "No trial came to its end" + (f": {reason.sentence}." if reason else " yet.")
 
     def plot(self) -> Figure:
         """Draw the trials as a static matplotlib figure."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -157,7 +158,7 @@ class RangeTestResult:
 
     @lr.setter
     def lr(self, value: float | None) -> None:
-        if value is not None and not (np.isfinite(value) and value > 0):
+        if value is not None and not _is_rate(value):
             raise SettingError(f"lr must be a finite number above 0; got {value!r}. None goes back to the suggestion.")
         self._chosen_lr = None if value is None else float(value)
         self._lr_range = None
@@ -185,11 +186,14 @@ class RangeTestResult:
         if value is None:
             self._lr_range = None
             return
-        low, high = (float(end) for end in value)
-        if not (0 < low < high < np.inf):
+        try:
+            low, high = value
+        except (TypeError, ValueError):
+            low = high = math.nan
+        if not (_is_rate(low) and _is_rate(high) and low < high):
             raise SettingError(f"lr_range must be (low, high) with 0 < low < high; got {value!r}.")
-        self._lr_range = (low, high)
-        self._chosen_lr = high
+        self._lr_range = (float(low), float(high))
+        self._chosen_lr = float(high)
         self._origin = ChoiceOrigin.CODE
 
     def choose(self, choice: float | tuple[float, float] | None, origin: ChoiceOrigin) -> None:
@@ -273,3 +277,11 @@ class RangeTestResult:
         lr = "no lr" if self.lr is None else f"lr={lr_text(self.lr)}" + ("" if self.is_chosen else " (suggested)")
         ended = "running" if self.stop_reason is None else self.stop_reason.sentence
         return f"RangeTestResult({lr}, {len(self.lrs)} steps, {ended})"
+
+
+def _is_rate(value: object) -> bool:
+    """Whether a value is a number that a learning rate can be, of NumPy or torch, too; a text is none."""
+    try:
+        return not isinstance(value, (str, bytes)) and 0 < float(value) < math.inf  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
