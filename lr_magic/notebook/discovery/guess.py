@@ -19,8 +19,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Unsound:
+    """A loss that fits the output of a first batch and cannot be trained on, and why."""
+
+    loss: str
+    reason: str
+    is_of_first_batch: bool
+
+
+@dataclass(frozen=True)
 class Situation:
-    """What the step is told from."""
+    """What the step is told from; on the way it gathers what did not work."""
 
     model: Candidate
     parameters: Sequence[torch.Tensor]
@@ -32,6 +41,7 @@ class Situation:
     expression: Expression | None = None
     is_asked: bool = False
     failures: list[Failure] = field(default_factory=list)
+    unsound: list[Unsound] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

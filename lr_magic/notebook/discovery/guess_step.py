@@ -14,7 +14,7 @@ from lr_magic.notebook.discovery.attempts import Failure, attempt_loss, why_not_
 from lr_magic.notebook.discovery.batch_items import reach, spelled
 from lr_magic.notebook.discovery.expressions import Expression, parse_expression
 from lr_magic.notebook.discovery.forward_signature import ForwardSignature, is_target, signature_of
-from lr_magic.notebook.discovery.guess import Guess, Situation
+from lr_magic.notebook.discovery.guess import Guess, Situation, Unsound
 from lr_magic.notebook.discovery.identity import unwrapped
 from lr_magic.notebook.discovery.input_readings import missing_parameter, tiers_of_readings
 from lr_magic.notebook.discovery.input_trials import Fed, feed
@@ -129,22 +129,26 @@ def _sound(guesses: Sequence[Guess], situation: Situation) -> list[Guess]:
     sound = []
     for guess in guesses:
         reason = why_not_a_loss(guess.valued.loss, situation.parameters)
-        if reason is None and _holds_on_the_rest(guess, situation):
+        of_rest = _why_not_on_the_rest(guess, situation) if reason is None else None
+        if reason is None and of_rest is None:
             sound.append(guess)
-        elif reason is not None:
-            situation.failures.append(Failure(f"{guess.valued.reading.name}: {reason}"))
+        else:
+            name, is_of_first_batch = guess.valued.reading.name, reason is not None
+            situation.unsound.append(Unsound(name, reason or of_rest or "", is_of_first_batch=is_of_first_batch))
     return sound
 
 
-def _holds_on_the_rest(guess: Guess, situation: Situation) -> bool:
-    """Tell whether the other trial batches give a finite loss too: one batch may fit by chance."""
+def _why_not_on_the_rest(guess: Guess, situation: Situation) -> str | None:
+    """Say why another trial batch gives no finite loss, if one does not: a first one may fit by chance."""
     model = unwrapped(situation.model.value)
     for batch in situation.batches[1:]:
         with torch.no_grad():
             value = attempt_loss(partial(_loss_of, guess, model, batch))
-        if isinstance(value, Failure) or not bool(torch.isfinite(value)):
-            return False
-    return True
+        if isinstance(value, Failure):
+            return value.reason
+        if not bool(torch.isfinite(value)):
+            return "it is not finite"
+    return None
 
 
 def _loss_of(guess: Guess, model: nn.Module, batch: object) -> torch.Tensor:

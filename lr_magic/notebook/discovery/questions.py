@@ -148,6 +148,31 @@ def no_loss(situation: str, magic: str, example: str = "F.cross_entropy(out, y)"
     )
 
 
+def gradients_off(magic: str) -> DiscoveryError:
+    """Report a place where nothing can be trained."""
+    return DiscoveryError(
+        "Gradients are switched off here (torch.no_grad, inference_mode or set_grad_enabled(False)), so nothing can be "
+        f"trained.\n→ `%{magic}` outside of that, or after `torch.set_grad_enabled(True)`."
+    )
+
+
+def all_frozen(model: str, magic: str) -> DiscoveryError:
+    """Report an optimizer that updates nothing."""
+    return DiscoveryError(
+        f"Nothing of `{model}` is trained: requires_grad is False for all that the optimizer updates.\n"
+        f"→ `%unfreeze`, or `{model}.requires_grad_(True)`, then `%{magic}`."
+    )
+
+
+def unfit_batch(loss: str, reason: str, magic: str) -> DiscoveryError:
+    """Report a loss that fits a first batch and not the next ones."""
+    return DiscoveryError(
+        f"`{loss}` fits a first batch, but not each of the next ones: {reason}\n"
+        f"→ `{typed_line(magic, '--train', 'NAME')}` with a loader whose batches all fit (drop_last=True leaves out a "
+        "short last one)."
+    )
+
+
 def parameters_not_finite(model: str, names: Sequence[str]) -> DiscoveryError:
     """Report a model that gives no number any more."""
     return DiscoveryError(

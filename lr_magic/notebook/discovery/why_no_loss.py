@@ -10,9 +10,9 @@ from torch import nn
 from lr_magic.notebook.discovery import questions
 from lr_magic.notebook.discovery.batch_items import items_of
 from lr_magic.notebook.discovery.describe import describe_tensor
-from lr_magic.notebook.discovery.loss_kind import bare, wants_log_probabilities
-from lr_magic.notebook.discovery.not_finite import not_finite
+from lr_magic.notebook.discovery.loss_kind import LossKind, bare, kind_of, wants_log_probabilities
 from lr_magic.notebook.discovery.outputs import is_probability, predictions
+from lr_magic.notebook.discovery.why_untrainable import why_untrainable
 
 if TYPE_CHECKING:
     from lr_magic.notebook.discovery.guess import Situation
@@ -21,17 +21,24 @@ if TYPE_CHECKING:
 
 def why_no_loss(situation: Situation, output: object, target: Any) -> DiscoveryError:
     """Build the question for an output that no loss of the notebook fits, and no default either."""
-    if (question := not_finite(situation)) is not None:
+    if (question := why_untrainable(situation)) is not None:
         return question
+    if situation.unsound and not situation.unsound[0].is_of_first_batch:
+        return questions.unfit_batch(situation.unsound[0].loss, situation.unsound[0].reason, situation.magic)
+    return _why_none_fits(situation, output, target)
+
+
+def _why_none_fits(situation: Situation, output: object, target: Any) -> DiscoveryError:
     seen = _seen(situation, output, target)
     if situation.expression is not None:
-        reason = (
-            situation.failures[-1].reason if situation.failures else "it is not a finite scalar that can be trained."
-        )
+        known = [failure.reason for failure in situation.failures] + [each.reason for each in situation.unsound]
+        reason = known[-1] if known else "it is not a finite scalar that can be trained."
         return questions.no_loss(f"`{situation.expression.text}` is not a loss here: {reason}", situation.magic)
     if situation.criteria:
         name = situation.criteria[0].name
-        why, example = _unfit(situation.criteria[0].candidate.value, name, output)
+        why, example = _unfit(situation.criteria[0].candidate.value, name, output, target)
+        if situation.unsound:
+            why = f"`{situation.unsound[0].loss}` fits, but cannot be trained on: {situation.unsound[0].reason}."
         if _has_shape_of_input(output, situation.batches[0]):
             why, example = f"the output has the input's shape: is `{name}` to compare the two?", f"{name}(out, x)"
         return questions.no_loss(f"{seen}; {why}", situation.magic, example)
@@ -63,7 +70,7 @@ def _has_shape_of_input(output: object, batch: object) -> bool:
     return len(parts) == 1 and isinstance(first, torch.Tensor) and parts[0][1].shape == first.shape
 
 
-def _unfit(loss_fn: object, name: str, output: object) -> tuple[str, str]:
+def _unfit(loss_fn: object, name: str, output: object, target: Any) -> tuple[str, str]:
     if isinstance(loss_fn, type):
         return f"`{name}` is a class, not an object of it: it misses its parentheses.", f"{name}()"
     kind = type(bare(loss_fn)).__name__ if isinstance(loss_fn, nn.Module) else "a function"
@@ -71,4 +78,22 @@ def _unfit(loss_fn: object, name: str, output: object) -> tuple[str, str]:
         return f"`{name}` ({kind}) takes log-probabilities, which these are not.", f"{name}(F.log_softmax(out, 1), y)"
     if isinstance(loss_fn, nn.BCELoss):
         return f"`{name}` (BCELoss) takes probabilities of the target's shape.", f"{name}(torch.sigmoid(out), y)"
+    if kind_of(loss_fn) is LossKind.INDEX and (beyond := _beyond_classes(output, target)) is not None:
+        why, shift = beyond
+        return why, f"{name}(out, y{shift})"
     return f"`{name}` ({kind}) does not fit them exactly as they are.", f"{name}(out, y)"
+
+
+def _beyond_classes(output: object, target: Any) -> tuple[str, str] | None:
+    """Say that class numbers lie outside of the output's, and what would shift them into it; None where they do not."""
+    parts = predictions(output)
+    if len(parts) != 1 or not isinstance(target, torch.Tensor) or target.is_floating_point() or not target.numel():
+        return None
+    num_classes = parts[0][1].shape[1] if parts[0][1].ndim > 1 else 0
+    lowest, highest = int(target.min()), int(target.max())
+    if num_classes < 2 or (lowest >= 0 and highest < num_classes):
+        return None
+    seen = f"the target holds class numbers {lowest} to {highest}, the output has scores for 0 to {num_classes - 1}"
+    if highest - lowest >= num_classes:
+        return f"{seen}: the model needs {highest - lowest + 1} outputs.", ""
+    return f"{seen}.", f" {'-' if lowest > 0 else '+'} {abs(lowest)}"

@@ -213,6 +213,46 @@ def test_data_that_are_no_numbers_are_named(notebook):
     assert "`batch[0]` holds nan or inf" in book.refusal()
 
 
+@pytest.mark.parametrize(
+    ("labels", "says", "example"),
+    [
+        ("y + 3", "class numbers 3 to 5, the output has scores for 0 to 2.", "criterion(out, y - 3)"),
+        ("y - 1", "class numbers -1 to 1, the output has scores for 0 to 2.", "criterion(out, y + 1)"),
+        ("y * 4", "class numbers 0 to 8, the output has scores for 0 to 2: the model needs 9", "criterion(out, y)"),
+    ],
+)
+def test_labels_beyond_the_classes(plain, labels, says, example):
+    plain.run("y = torch.arange(48) % 3")
+    plain.run(f"train_loader = DataLoader(TensorDataset(torch.randn(48, 4), {labels}), batch_size=8)")
+    text = plain.refusal()
+    assert says in text
+    assert f'`%lr_find --loss "{example}"`' in text
+
+
+def test_a_short_last_batch_that_batch_norm_refuses(plain):
+    plain.run("train_loader = DataLoader(TensorDataset(torch.randn(17, 4), torch.zeros(17).long()), batch_size=8)")
+    text = plain.refusal()
+    assert "`criterion` fits a first batch, but not each of the next ones: ValueError: Expected more than 1" in text
+    assert "drop_last=True" in text
+
+
+def test_a_model_that_is_frozen_whole(plain):
+    plain["model"].requires_grad_(False)
+    assert "requires_grad is False for all that the optimizer updates" in plain.refusal()
+
+
+def test_gradients_that_are_switched_off(plain):
+    with torch.no_grad():
+        assert "Gradients are switched off here" in plain.refusal()
+
+
+def test_an_output_that_no_parameter_reaches(notebook):
+    book = notebook(IMPORTS, DATA, CRITERION)
+    book.run("class Cut(nn.Linear):\n    def forward(self, x): return super().forward(x).detach()\nmodel = Cut(4, 3)")
+    book.run(OPTIMIZER)
+    assert "`criterion` fits, but cannot be trained on: it does not depend on the model's parameters" in book.refusal()
+
+
 def test_a_loss_without_its_parentheses(plain):
     text = plain.refusal(loss="nn.CrossEntropyLoss")
     assert "`nn.CrossEntropyLoss` is a class" in text
