@@ -8,6 +8,7 @@ from torch import nn
 from torch.autograd.function import once_differentiable
 
 from lr_magic.pure.errors import SettingError
+from lr_magic.pure.picture.lr_text import lr_text
 from lr_magic.training.probing.lanczos import largest_eigenvalue
 from lr_magic.training.probing.sharpness import measure_sharpness, stability_limit
 from lr_magic.training.setup import TrainingSetup
@@ -94,6 +95,15 @@ def test_the_limit_is_where_torchs_own_optimizer_blows_up(name):
 
     assert size_after(0.97 * found.limit_lr) < 1
     assert not size_after(1.03 * found.limit_lr) < 1e3
+
+
+@pytest.mark.parametrize(("name", "is_told"), [("sgd", False), ("momentum", True), ("nesterov", False)])
+def test_with_momentum_the_reading_says_that_the_loss_blows_up_earlier(name, is_told):
+    found = measure_sharpness(quadratic_setup([0.5, 3.0, 8.0], OPTIMIZERS[name]), num_batches=1, num_products=6)
+    assert ("about 5 times lower" in found.sentence) == is_told
+    if is_told:
+        assert found.limit_lr == pytest.approx(3.8 / 8)
+        assert f"(near {lr_text(0.2 * 3.8 / 8)})" in found.sentence
 
 
 def test_adams_limit_with_its_second_moment_held_fixed():

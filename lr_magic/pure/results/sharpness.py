@@ -23,6 +23,8 @@ class Sharpness:
     num_batches, batch_size
         Batches that were measured, and samples in the first. The curvature of a small batch is larger than that of all
         data: the limit is an approximation, and one for the present weights only.
+    blow_up_share
+        Share of the limit, in (0, 1], at which sweeps with this kind of optimizer mostly blow up.
     """
 
     eigenvalue: float
@@ -30,6 +32,7 @@ class Sharpness:
     limit_interval: tuple[float, float] | None
     num_batches: int
     batch_size: int
+    blow_up_share: float = 1.0
 
     @classmethod
     def of_plain(cls, content: dict[str, Any]) -> Sharpness:
@@ -39,7 +42,7 @@ class Sharpness:
 
     @property
     def sentence(self) -> str:
-        """What it says, in one sentence.
+        """What it says, in one sentence or two.
 
         Examples
         --------
@@ -51,7 +54,14 @@ class Sharpness:
         if self.limit_lr is None or self.limit_interval is None:
             return f"The curvature at these weights sets no limit, as no direction curves upwards ({basis})."
         low, high = (lr_text(lr) for lr in self.limit_interval)
-        return (
+        opinion = (
             f"A second opinion, from the curvature at these weights: from about {lr_text(self.limit_lr)} on steps "
             f"overshoot ({low} to {high}; {basis})."
+        )
+        if self.blow_up_share == 1:
+            return opinion
+        earlier = lr_text(self.blow_up_share * self.limit_lr)
+        return (
+            f"{opinion} With momentum the loss mostly blows up well before that, at a rate about "
+            f"{1 / self.blow_up_share:.0f} times lower (near {earlier})."
         )

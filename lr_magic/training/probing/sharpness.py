@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 # Smallest root of a second moment that is guessed from one batch, as a share of the tensor's mean one.
 _SMALLEST_SHARE = 0.1
+# With momentum sweeps rise at a fifth of the limit, in the median over many tasks (docs/suggestion.md): it holds for a
+# gradient without noise and a curvature that stays.
+_BLOW_UP_SHARE_OF_MOMENTUM = 0.2
 
 
 def measure_sharpness(setup: TrainingSetup, *, num_batches: int = 4, num_products: int = 12) -> Sharpness:
@@ -49,14 +53,15 @@ def measure_sharpness(setup: TrainingSetup, *, num_batches: int = 4, num_product
             f"num_batches must be at least 1 and num_products at least 2; got {num_batches} and {num_products}."
         )
     groups = setup.optimizer.param_groups
-    limit = stability_limit(groups[0])
+    limit, share = stability_limit(groups[0]), blow_up_share(groups[0])
     refuse_misplaced_model(setup)
     with restored(setup), twice_derivable():
         if not setup.model.training:
             setup.model.train()
         source = BatchSource(setup.train_loader, setup.target_device)
         try:
-            return _measure(setup, source, num_batches, num_products, limit)
+            found = _measure(setup, source, num_batches, num_products, limit)
+            return replace(found, blow_up_share=share)
         finally:
             source.close()
 
@@ -107,6 +112,12 @@ def stability_limit(group: dict[str, Any]) -> float:
     # The first step is not damped, but the limit is about all that follow; plain SGD has no damping at all.
     damping = float(group.get("dampening", 0.0)) if momentum else 0.0
     return 2 * (1 + momentum) / (1 - damping)
+
+
+def blow_up_share(group: dict[str, Any]) -> float:
+    """Share of the limit at which sweeps mostly blow up: 0.2 with SGD's undamped momentum, 1 for all others."""
+    is_momentum = group.get("momentum", 0.0) and not (group.get("nesterov") or group.get("dampening"))
+    return _BLOW_UP_SHARE_OF_MOMENTUM if is_momentum else 1.0
 
 
 def _eigenvalue_of_batch(setup: TrainingSetup, batch: object, num_products: int) -> float:
