@@ -1,30 +1,34 @@
 """Write the section *adaptive* of ``benchmarks/RESULTS.md``: ``python -m benchmarks.regret.adaptive_sweeps``.
 
 Sweeps that choose their own rates against plain ones, both made by `range_test` from the same states with the same
-batches, judged by the stored trainings. Takes some six minutes of processor time.
+batches, judged by the stored trainings. Takes some eight minutes of processor time.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from scipy.stats import wilcoxon
 
+from benchmarks.regret.classic import ClassicWorkbench, classic_tasks
 from benchmarks.regret.ground_truth import Workbench
 from benchmarks.regret.many_trainings import loss_of
-from benchmarks.regret.store import TaskData, own_tasks
-from benchmarks.regret.tasks import Task, all_tasks
+from benchmarks.regret.store import TaskData, nine_tasks, own_tasks
+from benchmarks.regret.tasks import all_tasks
 from benchmarks.results_page import table as markdown
 from benchmarks.results_page import write_section
 from lr_magic import TrainingSetup, range_test
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from lr_magic.pure.results.range_test_result import RangeTestResult
+
+    AnyWorkbench = Workbench | ClassicWorkbench
 
 NUM_SEEDS = 3
 PLAIN = "100 steps, 1e-7 to 10"
@@ -35,7 +39,7 @@ LENGTHS = (0.25, 1.0)
 class Batches:
     """Goes through a task's training data in the order of a generator, whole batches only."""
 
-    def __init__(self, bench: Workbench, seed: int) -> None:
+    def __init__(self, bench: AnyWorkbench, seed: int) -> None:
         self.generator = torch.Generator().manual_seed(seed)
         self._data, self._size = bench.data, bench.task.batch_size
 
@@ -54,11 +58,15 @@ class Swept:
     num_batches: int
 
 
-def setup_of(bench: Workbench, seed: int) -> TrainingSetup:
+Sweeps = dict[str, dict[str, list[Swept]]]
+"""By kind of sweep, by name of the task."""
+
+
+def setup_of(bench: AnyWorkbench, seed: int) -> TrainingSetup:
     """A task from the state and with the batches of a seed."""
     task = bench.task
     model = bench.model
-    model.load_state_dict(bench.starts[seed])
+    model.load_state_dict(bench.starts[seed], strict=False)  # a start holds no buffers
     momentum = 0.9 if task.optimizer == "sgdm" else 0.0
     optimizer: torch.optim.Optimizer = (
         torch.optim.AdamW(model.parameters(), weight_decay=task.weight_decay)
@@ -68,7 +76,7 @@ def setup_of(bench: Workbench, seed: int) -> TrainingSetup:
     return TrainingSetup.supervised(model, optimizer, Batches(bench, seed), loss_of)
 
 
-def swept(bench: Workbench, seed: int, options: dict[str, int], num_steps: int) -> Swept:
+def swept(bench: AnyWorkbench, seed: int, options: dict[str, int], num_steps: int) -> Swept:
     """Sweep a task once."""
     records: list[object] = []
     result: RangeTestResult = range_test(setup_of(bench, seed), on_step=records.append, **options)
@@ -76,11 +84,11 @@ def swept(bench: Workbench, seed: int, options: dict[str, int], num_steps: int) 
     return Swept(lrs, len(records))
 
 
-def measure(tasks: dict[str, Task], known: list[TaskData]) -> dict[str, dict[str, list[Swept]]]:
-    """All sweeps of all tasks: by kind of sweep, by task."""
-    found: dict[str, dict[str, list[Swept]]] = {name: {} for name in SWEEPS}
+def measure(workbenches: dict[str, Callable[[], AnyWorkbench]], known: list[TaskData]) -> Sweeps:
+    """All sweeps of all tasks; a workbench is made when its task's turn has come."""
+    found: Sweeps = {name: {} for name in SWEEPS}
     for data in known:
-        bench = Workbench(tasks[data.name])
+        bench = workbenches[data.name]()
         for name, options in SWEEPS.items():
             found[name][data.name] = [swept(bench, seed, options, data.steps) for seed in range(NUM_SEEDS)]
     return found
@@ -95,7 +103,7 @@ def regrets(sweeps: dict[str, list[Swept]], known: list[TaskData], length: float
     )  # fmt: skip
 
 
-def rows_of(found: dict[str, dict[str, list[Swept]]], known: list[TaskData]) -> list[list[str]]:
+def rows_of(found: Sweeps, known: list[TaskData]) -> list[list[str]]:
     """One row per kind of sweep."""
     plain = regrets(found[PLAIN], known, 1.0)
     rows = []
@@ -113,12 +121,25 @@ def rows_of(found: dict[str, dict[str, list[Swept]]], known: list[TaskData]) -> 
     return rows
 
 
+def workbenches_by_name() -> dict[str, Callable[[], AnyWorkbench]]:
+    """Makers of the workbenches of all tasks, the generated and the classic ones."""
+    generated = {task.name: partial(Workbench, task) for task in all_tasks()}
+    classic = {classic.task.name: partial(ClassicWorkbench, classic) for classic in classic_tasks()}
+    return generated | classic
+
+
 def main() -> None:
     torch.set_flush_denormal(True)
     torch.set_num_threads(1)
-    tasks = {task.name: task for task in all_tasks()}
-    known = [task for task in own_tasks() if tasks[task.name].start != "part_trained"]
-    found = measure(tasks, known)
+    starts = {task.name: task.start for task in all_tasks()}
+    generated = [task for task in own_tasks() if starts[task.name] != "part_trained"]
+    held_out, tuned = ([t for t in generated if int(t.name.split("-")[1]) % 2 == odd] for odd in (1, 0))
+    groups = {
+        "classic tasks, none tuned on": nine_tasks(),
+        "generated tasks, none tuned on": held_out,
+        "generated tasks that the constants of the rule were tuned on": tuned,
+    }
+    found = measure(workbenches_by_name(), [task for group in groups.values() for task in group])
     header = ["sweep", "batches (most)", "mean regret", "median", "worst task", "at a quarter of the length",
               "no answer", "p (paired, vs 100 steps)"]  # fmt: skip
     introduction = (
@@ -126,9 +147,8 @@ def main() -> None:
         "`python -m benchmarks.regret.adaptive_sweeps`."
     )
     parts = ["## Fewer batches", "", introduction, ""]
-    for odd, words in ((1, ", none tuned on"), (0, " that the constants of the rule were tuned on")):
-        group = [task for task in known if int(task.name.split("-")[1]) % 2 == odd]
-        parts += [f"### {len(group)} generated tasks{words}", "", markdown(header, rows_of(found, group)), ""]
+    for words, group in groups.items():
+        parts += [f"### {len(group)} {words}", "", markdown(header, rows_of(found, group)), ""]
     text = "\n".join(parts)
     write_section("adaptive", text)
     print(text)

@@ -73,26 +73,36 @@ def _p_value(ours: np.ndarray, theirs: np.ndarray) -> str:
     return f"{p:.1g}" if p < 0.1 else f"{p:.2f}"
 
 
+SEEDS = "six sweeps that differ in the seed"
+STEPS = "50, 100, 200 and 500 steps, two seeds each"
+RANGES = "ranges a decade wider or narrower at either end, two seeds each"
+
+
 def spreads(tasks: list[TaskData]) -> list[str]:
-    """How many times the largest answer is the smallest: over seeds alone, over settings alone, and over both."""
-    kinds: dict[str, Callable[[TaskData], list[list[Sweep]]]] = {
-        "six sweeps that differ in the seed": lambda task: [[sweep] for sweep in task.sweeps],
-        "50, 100, 200 and 500 steps, two seeds each": lambda task: _singly(_settings(task, *_NUM_STEPS)),
-        "those of one seed": lambda task: [sweeps[:1] for sweeps in _settings(task, *_NUM_STEPS)],
-        "those, averaged over the seeds (geometric mean)": lambda task: _settings(task, *_NUM_STEPS),
-        "ranges a decade wider or narrower at either end, two seeds each": lambda task: _singly(
-            _settings(task, *_RANGES)
-        ),
-        "those ranges, averaged over the seeds": lambda task: _settings(task, *_RANGES),
-    }
+    """One row per way in which sweeps of the same task differ."""
     rows = ["| sweeps | median ratio | 90 % of tasks below | tasks within a factor of 2 |", "|---|---|---|---|"]
-    for name, choose in kinds.items():
-        ratios = np.array([_ratio(choose(task), task.kind) for task in tasks if task.other_sweeps])
-        ratios = ratios[np.isfinite(ratios)]
+    for name, ratios in spread_ratios(tasks).items():
         rows.append(
             f"| {name} | {np.median(ratios):.1f} | {np.quantile(ratios, 0.9):.1f} | {(ratios <= 2).mean():.0%} |"
         )
     return rows
+
+
+def spread_ratios(tasks: list[TaskData]) -> dict[str, np.ndarray]:
+    """How many times the largest answer is the smallest, by task: over seeds alone, over settings alone, over both."""
+    kinds: dict[str, Callable[[TaskData], list[list[Sweep]]]] = {
+        SEEDS: lambda task: [[sweep] for sweep in task.sweeps],
+        STEPS: lambda task: _singly(_settings(task, *_NUM_STEPS)),
+        "those of one seed": lambda task: [sweeps[:1] for sweeps in _settings(task, *_NUM_STEPS)],
+        "those, averaged over the seeds (geometric mean)": lambda task: _settings(task, *_NUM_STEPS),
+        RANGES: lambda task: _singly(_settings(task, *_RANGES)),
+        "those ranges, averaged over the seeds": lambda task: _settings(task, *_RANGES),
+    }
+    by_kind = {
+        name: np.array([_ratio(choose(task), task.kind) for task in tasks if task.other_sweeps])
+        for name, choose in kinds.items()
+    }
+    return {name: ratios[np.isfinite(ratios)] for name, ratios in by_kind.items()}
 
 
 # Numbers of `OTHER_SWEEPS`; two seeds of each, and two of the usual sweep beside them.

@@ -37,12 +37,25 @@ def test_a_longer_training_wants_a_lower_rate():
     assert suggest(*sweep(), training_steps=10**9).lr > lrs[-1] / 3  # not trusted beyond what was measured
 
 
-def test_after_the_same_curve_adam_wants_the_lowest_rate_and_the_more_so_the_longer():
+@pytest.mark.parametrize("shift", [0.1, 1.0, 10.0, 1e4])
+def test_after_the_same_curve_sgd_without_momentum_wants_the_highest_rate(shift):
+    lrs, losses = sweep()
+    adam, momentum, plain = (suggest(lrs * shift, losses, optimizer=k).lr for k in ("adam", "momentum", "sgd"))
+    assert plain > max(adam, momentum)
+
+
+def test_the_longer_a_training_the_lower_a_rate_adam_wants():
     short = [suggest(*sweep(), optimizer=kind).lr for kind in ("adam", "momentum", "sgd")]
     long = [suggest(*sweep(), optimizer=kind, training_steps=3000).lr for kind in ("adam", "momentum", "sgd")]
     falls = [after / before for before, after in zip(short, long, strict=True)]
-    assert short == sorted(short)
     assert falls == sorted(falls)
+
+
+@pytest.mark.parametrize("kind", ["adam", "momentum", "sgd"])
+def test_a_task_far_from_usual_is_believed_to_be_so(kind):
+    lrs, losses = sweep()
+    far, farther = (suggest(lrs * scale, losses, optimizer=kind).lr for scale in (1e-5, 1e-7))
+    assert far / farther == pytest.approx(100, rel=0.02)
 
 
 def test_an_unknown_kind_of_optimizer_is_refused():

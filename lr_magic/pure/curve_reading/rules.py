@@ -8,6 +8,7 @@ import numpy as np
 
 from lr_magic.pure.curve_reading.optimizer_kind import LENGTH_EXPONENTS, OptimizerKind
 from lr_magic.pure.curve_reading.usual_density import at_usual_density
+from lr_magic.pure.curve_reading.usual_lr import towards_usual
 
 if TYPE_CHECKING:
     from lr_magic.pure.curve_reading.curve import Curve
@@ -15,12 +16,12 @@ if TYPE_CHECKING:
 
 USUAL_STEPS = 300
 _LENGTHS_KNOWN = (30, 10_000)  # beyond these the measured dependence is not trusted any further
-# Decades from the bottom of the curve to the peak of a usual training; fitted to trainings of many small tasks
-# (docs/suggestion.md).
+# Decades from the bottom of the curve to the peak of a training of 300 steps, as far as the curve goes; fitted to
+# trainings of many small tasks (docs/suggestion.md).
 _FROM_BOTTOM: dict[OptimizerKind | None, float] = {
-    OptimizerKind.SGD: 0.05,
+    OptimizerKind.SGD: 0.2,
     OptimizerKind.MOMENTUM: -0.2,
-    OptimizerKind.ADAM: -0.4,
+    OptimizerKind.ADAM: -0.3,
     None: -0.2,
 }
 _NEARLY_LOWEST = 0.1  # as a share of the fall
@@ -69,7 +70,7 @@ def valley_index(losses: np.ndarray) -> int:
 
 
 def bottom(curve: Curve, training_steps: int | None = None, optimizer: OptimizerKind | None = None) -> float:
-    """Rate near the bottom of the curve, mostly below it; how far depends on the optimizer and the training's length.
+    """Rate near the bottom of the curve, moved towards the optimizer's usual one and by the training's length.
 
     A one-cycle training anneals, so it bears rates close to those where a sweep is lowest; the longer it is, the less
     it needs them. Momentum and Adam's averages carry a sweep on for some steps after a rate has become too high.
@@ -84,8 +85,8 @@ def bottom(curve: Curve, training_steps: int | None = None, optimizer: Optimizer
         Kind of optimizer; None where it is another one or not known.
     """
     num_steps = float(np.clip(training_steps or USUAL_STEPS, *_LENGTHS_KNOWN))
-    at = bottom_of(curve.grid, at_usual_density(curve, curve.level))
-    return float(10 ** (at + _FROM_BOTTOM[optimizer]) * (num_steps / USUAL_STEPS) ** LENGTH_EXPONENTS[optimizer])
+    at = bottom_of(curve.grid, at_usual_density(curve, curve.level)) + _FROM_BOTTOM[optimizer]
+    return float(10 ** towards_usual(at, optimizer) * (num_steps / USUAL_STEPS) ** LENGTH_EXPONENTS[optimizer])
 
 
 def bottom_of(grid: np.ndarray, level: np.ndarray) -> float:
