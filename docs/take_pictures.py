@@ -16,7 +16,7 @@ from tests.browser.plot import Plot
 from tests.browser.test_first_light import QUICKSTART, code_cells
 
 PICTURES = Path(__file__).parent / "pictures"
-SLOW = [f"{SETUP}\nDigits.delay_s = 0.0005", "%lr_find"]
+SLOW = [f"{SETUP}\nDigits.delay_s = 0.002", "%lr_find"]
 
 
 def main() -> None:

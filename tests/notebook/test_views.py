@@ -203,7 +203,7 @@ def test_parts_of_a_view_take_turns(clock):
     drawn = []
     turns = Turns(lambda: drawn.append("a"), lambda: drawn.append("a"), lambda: drawn.append("b"))
     for _ in range(6):
-        clock[0] += 1.0
+        clock[0] += 0.1
         turns.take()
         turns.take()
     assert "".join(drawn) == "aabaab"
@@ -213,9 +213,22 @@ def test_a_part_with_nothing_new_leaves_its_turn_to_the_next(clock):
     drawn = []
     turns = Turns(lambda: drawn.append("a"), lambda: False, lambda: drawn.append("b"))
     for _ in range(4):
-        clock[0] += 1.0
+        clock[0] += 0.1
         turns.take()
     assert "".join(drawn) == "abab"
+
+
+@pytest.mark.parametrize(("step_s", "expected"), [(0.06, "a|a|b|c"), (0.12, "a|ab|ca|ab"), (10.0, "a|abc|abc|abc")])
+def test_after_a_slow_step_the_parts_that_fell_into_it_are_drawn(clock, step_s, expected):
+    drawn = []
+    a, b, c = (lambda name=name: drawn.append(name) for name in "abc")
+    turns = Turns(a, a, b, c)
+    turns.take()
+    for _ in range(3):
+        clock[0] += step_s
+        drawn.append("|")
+        turns.take()
+    assert "".join(drawn) == expected
 
 
 def test_levels_that_stand_still_are_not_drawn_again(live):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from lr_magic.pure.curve_reading.divergence import DivergenceRule
 from lr_magic.pure.picture.y_limits import SettlingLimits, y_limits
 
 
@@ -26,3 +27,32 @@ def test_limits_settle_on_a_falling_curve():
     last = [move for move in moves if move][-1]
     assert last[0] <= 0.1
     assert last[1] >= 5.0
+
+
+def falling(num_steps, floor=0.3):
+    """Losses of a sweep as it comes down."""
+    return 2.3 - (2.3 - floor) * np.linspace(0.0, 1.0, 100)[:num_steps] ** 2
+
+
+def test_the_threshold_of_a_falling_sweep_is_always_in_sight():
+    limits, rule, shown, num_moves = SettlingLimits(), DivergenceRule(), None, 0
+    for num_steps in range(1, 101):
+        losses = falling(num_steps)
+        rule.update(losses[-1])
+        moved = limits.update(losses, rule.threshold)
+        num_moves += moved is not None
+        shown = moved or shown
+        if rule.threshold is not None:
+            assert shown[0] <= losses[-1] < rule.threshold <= shown[1]
+    assert num_moves <= 8
+
+
+def test_a_threshold_far_above_does_not_flatten_the_curve():
+    assert SettlingLimits().update(falling(100), 80.0)[1] < 5.0
+
+
+def test_a_flat_start_looks_flat():
+    losses = 2.3 + 0.01 * np.sin(np.arange(20))
+    low, high = SettlingLimits().update(losses, 2.65)
+    assert high - low > 0.3
+    assert high >= 2.65

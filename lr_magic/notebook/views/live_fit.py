@@ -113,7 +113,7 @@ class LiveFit:
         self._epochs.append(record)
         if record.valid_loss is not None:
             self._validation.append(max(len(self._curve) - 1, 0), record.valid_loss)
-        if self._epochs_clock.is_due():
+        if self._epochs_clock.num_due():
             self._show_epochs()
             self._epochs_clock.done()
 

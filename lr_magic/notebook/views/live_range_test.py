@@ -124,7 +124,8 @@ class LiveRangeTest:
     def _draw_curve(self) -> None:
         self._curve.refresh()
         self._widen()
-        limits = self._limits.update(self._curve.smoothed)
+        levels = self._curve.levels
+        limits = self._limits.update(self._curve.smoothed, levels.threshold if levels else None)
         if limits is None:
             self.figure.draw_curve(*self._curve.points)
         else:

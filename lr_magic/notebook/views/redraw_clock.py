@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import perf_counter
+from time import perf_counter, thread_time
 
 
 class RedrawClock:
@@ -13,22 +13,26 @@ class RedrawClock:
     interval_s
         Shortest time between two redraws, in seconds.
     max_share
-        Largest part of the time that redraws may take, 0 to 1: after a slow redraw the next one waits longer.
+        Largest part of the time that redraws may take, 0 to 1: after a slow redraw the next one waits longer. What
+        counts is processor time: on a busy machine a redraw takes long without costing more.
     """
 
     def __init__(self, interval_s: float = 0.055, max_share: float = 0.02) -> None:
         self._interval_s = interval_s
         self._max_share = max_share
-        self._next_redraw = 0.0
-        self._started = 0.0
+        self._wait_s = interval_s
+        self._done_at: float | None = None
+        self._begun_at = 0.0
 
-    def is_due(self) -> bool:
-        """Whether the time has come; the redraw that follows is timed up to `done`."""
-        self._started = perf_counter()
-        return self._started >= self._next_redraw
+    def num_due(self) -> int:
+        """How many redraws there was time for since the last one; those that follow are timed up to `done`."""
+        num_due = 1 if self._done_at is None else int((perf_counter() - self._done_at) / self._wait_s)
+        if num_due:
+            self._begun_at = thread_time()
+        return num_due
 
     def done(self) -> None:
-        """Tell that the redraw is done."""
-        now = perf_counter()
-        cost = now - self._started
-        self._next_redraw = now + max(self._interval_s, cost / self._max_share)
+        """Tell that the redraws are done."""
+        self._done_at = perf_counter()
+        cost = thread_time() - self._begun_at
+        self._wait_s = max(self._interval_s, cost / self._max_share)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import cycle
+from itertools import cycle, islice
 from typing import TYPE_CHECKING
 
 from lr_magic.notebook.views.redraw_clock import RedrawClock
@@ -16,6 +16,7 @@ class Turns:
 
     Each widget of a front end is updated by a message of its own, so a redraw of all parts at once would be a burst
     of messages, most of them for what has hardly changed. A part with nothing new leaves its turn to the next one.
+    Where steps are slower than redraws, the turns that fell into a step are taken after it, each part once.
 
     Parameters
     ----------
@@ -24,12 +25,21 @@ class Turns:
     """
 
     def __init__(self, *parts: Callable[[], bool | None]) -> None:
-        self._num_parts = len(parts)
+        self._num_turns = len(parts)
         self._parts = cycle(parts)
         self._clock = RedrawClock()
 
     def take(self) -> None:
-        """Draw the next part that has something new, if the time has come."""
-        if self._clock.is_due():
-            any(next(self._parts)() is not False for _ in range(self._num_parts))
+        """Draw the next part that has something new, if the time has come; several where a step took long."""
+        num_due = self._clock.num_due()
+        if num_due:
+            self._draw(num_due)
             self._clock.done()
+
+    def _draw(self, num_parts: int) -> None:
+        drawn: list[Callable[[], bool | None]] = []
+        for part in islice(self._parts, self._num_turns):
+            if part not in drawn and part() is not False:
+                drawn.append(part)
+            if len(drawn) == num_parts:
+                return

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+# As long as a sweep has moved the loss by less than this part of it, it is flat and looks flat.
+_LEAST_SPAN = 0.1
+# A threshold is too far above to be shown from here on, in heights of the curve.
+_FARTHEST = 2.5
+
 
 def y_limits(smoothed_losses: np.ndarray, *, below: float = 0.1, above: float = 0.3) -> tuple[float, float]:
     """Limits that show the fall of the loss, not the height of its blow-up.
@@ -44,13 +49,20 @@ class SettlingLimits:
     def __init__(self) -> None:
         self._shown: tuple[float, float] | None = None
 
-    def update(self, smoothed_losses: np.ndarray) -> tuple[float, float] | None:
-        """Take the losses seen so far, (n,) float64; the new limits if they have to move, else None."""
-        wanted = y_limits(smoothed_losses)
-        if self._shown is not None and _fits(wanted, self._shown):
+    def update(self, smoothed_losses: np.ndarray, threshold: float | None = None) -> tuple[float, float] | None:
+        """Take the losses seen so far, (n,) float64; the new limits if they have to move, else None.
+
+        The limits reach up to `threshold`, unless it lies so far above that the curve would be flat below it.
+        """
+        low, high = y_limits(smoothed_losses)
+        high = max(high, low + _LEAST_SPAN * abs(low))
+        if threshold is not None and threshold - low <= _FARTHEST * (high - low):
+            high = max(high, threshold)
+        if self._shown is not None and _fits((low, high), self._shown):
             return None
-        # the loss of a sweep falls from where it starts: more room below than above
-        self._shown = y_limits(smoothed_losses, below=1.0, above=0.5)
+        # the loss of a sweep falls, and its threshold rises by half as much
+        span, floor = high - low, 0.0 if low >= 0 else -np.inf
+        self._shown = max(low - 0.4 * span, floor), high + 0.2 * span
         return self._shown
 
 
