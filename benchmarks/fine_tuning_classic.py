@@ -83,13 +83,14 @@ def section(results: dict[str, dict[str, list[float]]], comparison: str) -> str:
         means = {method: float(np.mean(found[method])) for method in METHODS}
         lowest = min(means.values())
         cells = [f"**{mean:.4g}**" if mean == lowest else f"{mean:.4g}" for mean in means.values()]
-        rates = [f"{rate:.2g}" for rate in found["rate"]]
+        rates = ["none" if np.isnan(rate) else f"{rate:.2g}" for rate in found["rate"]]
         rows.append([name, f"{np.mean(found['untrained']):.4g}", ", ".join(rates), *cells])
     return (
         "## The found rate against the defaults: the nine classic tasks\n\n"
         f"Validation loss at equal steps, mean of {_NUM_SEEDS} seeds: the same model, start, batches and optimizer in "
         "all columns. The tasks are rebuilt from their description; all models are fresh, so `fine_tune`, made for "
-        "pretrained ones, trains their head alone for its first epoch all the same.\n\n"
+        "pretrained ones, trains their head alone for its first epoch all the same. A range test without a suggestion "
+        "(*none*) counts as untrained.\n\n"
         + table(["task", "untrained", "rates found", *METHODS], rows)
         + f"\n\n{comparison}\n\n{machine()}; `python -m benchmarks.fine_tuning_classic`."
     )
