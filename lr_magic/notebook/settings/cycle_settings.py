@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lr_magic.notebook.settings.session_settings import SessionSettings, session_settings
 from lr_magic.notebook.settings.values import evaluate, real_number, whole_number
+from lr_magic.pure.counted import counted
 from lr_magic.pure.errors import SettingError
 from lr_magic.pure.picture.lr_text import lr_text
 from lr_magic.pure.results.finding import Finding
@@ -146,7 +147,7 @@ def _suggested(found: RangeTestResult, total_steps: int | None) -> tuple[float |
     """The curve's answer for a training of this length, which need not be the one that `found.suggestion` is for."""
     if total_steps is None:
         return found.suggestion, "suggested by %lr_find"
-    return found.suggestion_for(total_steps), f"suggested by %lr_find, for a training of {total_steps} steps"
+    return found.suggestion_for(total_steps), f"suggested by %lr_find, for a training of {counted(total_steps, 'step')}"
 
 
 def _parsed(text: str, namespace: Mapping[str, Any]) -> object:

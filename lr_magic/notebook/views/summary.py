@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from lr_magic.notebook.views.epoch_table import epoch_table_text
 from lr_magic.notebook.views.readout import command_at, fit_command
+from lr_magic.pure.counted import counted
 from lr_magic.pure.picture.lr_text import lr_text
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 def range_test_summary(result: RangeTestResult) -> str:
     """Suggestion or choice, how the sweep ended, what the curve says, what to type next."""
-    lines = [f"Range test: {len(result.lrs)} steps, {_ending(result)}."]
+    lines = [f"Range test: {counted(len(result.lrs), 'step')}, {_ending(result)}."]
     if result.lr is None:
         is_said_below = result.reading.startswith(result.no_suggestion_reason)
         lines.append("No suggestion." if is_said_below else f"No suggestion: {result.no_suggestion_reason}")
@@ -38,7 +39,8 @@ def range_test_summary(result: RangeTestResult) -> str:
 
 def fit_summary(history: FitHistory) -> str:
     """How the training ended, and its table of epochs."""
-    return f"One-cycle training: {len(history.steps)} steps, {_ending(history)}.\n{epoch_table_text(history.epochs)}"
+    length = counted(len(history.steps), "step")
+    return f"One-cycle training: {length}, {_ending(history)}.\n{epoch_table_text(history.epochs)}"
 
 
 def comparison_summary(result: ComparisonResult) -> str:

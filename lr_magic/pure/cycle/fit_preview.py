@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from lr_magic.pure.counted import counted
 from lr_magic.pure.picture.lr_text import lr_text
 
 
@@ -52,8 +53,8 @@ class FitPreview:
         rows = self.rows()
         widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
         lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-        epochs = "" if self.num_epochs is None else f"{self.num_epochs} epoch{'' if self.num_epochs == 1 else 's'}, "
-        length = f"{epochs}{self.total_steps} steps, the peak at step {self.warm_up_steps}"
+        epochs = "" if self.num_epochs is None else f"{counted(self.num_epochs, 'epoch')}, "
+        length = f"{epochs}{counted(self.total_steps, 'step')}, the peak at step {self.warm_up_steps}"
         time = f"about {_duration(self.seconds)}, {1000 * self.seconds_per_step:.3g} ms per step"
         return "\n".join([*lines, f"{length}; {time}"])
 

@@ -7,6 +7,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from lr_magic.pure.counted import counted
 from lr_magic.pure.curve_reading.optimizer_kind import LENGTH_EXPONENTS, OptimizerKind
 from lr_magic.pure.picture.lr_text import lr_text
 from lr_magic.pure.picture.static_comparison import plot_comparison
@@ -100,8 +101,8 @@ class ComparisonResult:
         judged = "validation loss" if self.is_validated else "training loss, which favours high rates"
         against = f" against {others}" if others else ""
         return (
-            f"{lr_text(winner.lr)} wins{against} (by {judged} after {self.steps} steps); "
-            f"for a training of {self.training_steps or self.steps} steps take {lr_text(lr)}."
+            f"{lr_text(winner.lr)} wins{against} (by {judged} after {counted(self.steps, 'step')}); "
+            f"for a training of {counted(self.training_steps or self.steps, 'step')} take {lr_text(lr)}."
         )
 
     def _without_winner(self) -> str:

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from lr_magic.pure.counted import counted
 from lr_magic.pure.picture.static_fit import plot_fit, plot_schedule
 from lr_magic.pure.results.finding import Finding
 from lr_magic.pure.results.fit_event import EventKind, FitEvent
@@ -97,7 +98,8 @@ class FitHistory:
         """One line: length, last losses, how it ended."""
         ended = "running" if self.stop_reason is None else self.stop_reason.sentence
         last = f", train_loss={self.epochs[-1].train_loss:.4g}" if self.epochs else ""
-        return f"FitHistory({len(self.epochs)} epochs, {len(self.steps)} steps{last}, {ended})"
+        length = f"{counted(len(self.epochs), 'epoch')}, {counted(len(self.steps), 'step')}"
+        return f"FitHistory({length}{last}, {ended})"
 
 
 def best_of(epochs: Sequence[EpochRecord]) -> EpochRecord | None:

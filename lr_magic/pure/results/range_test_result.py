@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lr_magic.pure.counted import counted
 from lr_magic.pure.curve_reading.optimizer_kind import OptimizerKind
 from lr_magic.pure.curve_reading.reading import Reading, read_curve
 from lr_magic.pure.curve_reading.smoothing import smooth
@@ -276,7 +277,7 @@ class RangeTestResult:
         """One line: the choice, the suggestion, how the sweep ended."""
         lr = "no lr" if self.lr is None else f"lr={lr_text(self.lr)}" + ("" if self.is_chosen else " (suggested)")
         ended = "running" if self.stop_reason is None else self.stop_reason.sentence
-        return f"RangeTestResult({lr}, {len(self.lrs)} steps, {ended})"
+        return f"RangeTestResult({lr}, {counted(len(self.lrs), 'step')}, {ended})"
 
 
 def _is_rate(value: object) -> bool:

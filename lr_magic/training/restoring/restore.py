@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from lr_magic.pure.counted import counted
 from lr_magic.training.interrupts import InterruptGate, hold_interrupts_in
 from lr_magic.training.restoring.attached_schedulers import schedulers_of
 from lr_magic.training.restoring.copy_place import CopyPlace
@@ -14,7 +15,7 @@ from lr_magic.training.restoring.frozen_guard import FrozenGuard
 from lr_magic.training.restoring.loader_state import LoaderState
 from lr_magic.training.restoring.object_state import ObjectWalk
 from lr_magic.training.restoring.random_state import GlobalRandomState
-from lr_magic.training.restoring.restore_receipt import RestoreReceipt, count, parts_of
+from lr_magic.training.restoring.restore_receipt import RestoreReceipt, parts_of
 from lr_magic.training.restoring.tensor_state import TensorState, count_changed
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ class Restored:
 
     def _not_back(self, noun: str, actions: list[Callable[[], bool]]) -> list[str]:
         num_failed = sum(not _succeeds(action) for action in actions)
-        return [count(num_failed, noun)] if num_failed else []
+        return [counted(num_failed, noun)] if num_failed else []
 
     def _forget(self) -> None:
         """Hold on to nothing once the run is over."""
@@ -212,7 +213,7 @@ def _changed(states: list[TensorState]) -> list[str]:
         num_changed = count_changed(states)
     except Exception:  # noqa: BLE001 - a device in trouble cannot be looked at
         num_changed = len(states)
-    return [count(num_changed, "tensor")] if num_changed else []
+    return [counted(num_changed, "tensor")] if num_changed else []
 
 
 def _succeeds(action: Callable[[], bool]) -> bool:

@@ -7,6 +7,8 @@ from typing import Any
 
 import torch
 
+from lr_magic.pure.counted import counted
+
 
 @dataclass
 class RestoreReceipt:
@@ -35,15 +37,10 @@ class RestoreReceipt:
     def __str__(self) -> str:
         if not self.is_done:
             return "not restored yet"
-        text = "restored: " + ", ".join((count(self.num_tensors, "tensor"), *self.parts))
+        text = "restored: " + ", ".join((counted(self.num_tensors, "tensor"), *self.parts))
         if self.not_back:
             text += "; NOT as before: " + ", ".join(self.not_back)
         return text + (f" ({self.note})" if self.note else "")
-
-
-def count(number: int, noun: str) -> str:
-    """A number with its noun: ``1 tensor``, ``14 tensors``."""
-    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def parts_of(training: list[Any]) -> tuple[str, ...]:
