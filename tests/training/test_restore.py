@@ -65,24 +65,24 @@ def test_a_part_that_fails_does_not_keep_the_others_from_being_restored():
     assert bytes_of(model[0].weight) == before
 
 
-def test_large_frozen_parameters_are_not_copied_until_a_step_meets_their_gradients():
-    setup = kinds.frozen_backbone()
+def test_frozen_parameters_are_not_copied_until_a_step_meets_their_gradients():
+    setup = frozen()
     copied = []
     original = copy_place.CopyPlace.copy_of
     copy_place.CopyPlace.copy_of = lambda self, data: copied.append(data.data_ptr()) or original(self, data)
     try:
         with restored(setup):
-            assert setup.model[0][0].weight.data_ptr() not in copied
+            assert setup.model[0].weight.data_ptr() not in copied
             setup.model[0].requires_grad_(True)
             setup.compute_loss(next(iter(setup.train_loader))).loss.backward()
-            before = bytes_of(setup.model[0][0].weight)
+            before = bytes_of(setup.model[0].weight)
             setup.optimizer.step()
-            assert setup.model[0][0].weight.data_ptr() in copied
-            assert bytes_of(setup.model[0][0].weight) != before
+            assert setup.model[0].weight.data_ptr() in copied
+            assert bytes_of(setup.model[0].weight) != before
     finally:
         copy_place.CopyPlace.copy_of = original
-    assert bytes_of(setup.model[0][0].weight) == before
-    assert not setup.model[0][0].weight.requires_grad
+    assert bytes_of(setup.model[0].weight) == before
+    assert not setup.model[0].weight.requires_grad
 
 
 @torch.no_grad()
@@ -108,34 +108,23 @@ def unfreeze(weight):
 @pytest.mark.parametrize("first_step", [0, 3])
 @pytest.mark.parametrize("change", [replace_then_write, write_then_replace, write_unseen, unfreeze])
 def test_the_receipt_is_true_whatever_is_done_to_a_frozen_parameter(change, first_step):
-    # The larger the frozen part, the less is copied of it: what comes late can be lost, but not without a word.
-    for setup in (frozen(), kinds.frozen_backbone()):
-        parameter = next(setup.model.parameters())
-        before = fingerprint(setup)
-        with warnings.catch_warnings(), restored(setup) as receipt:
-            warnings.simplefilter("ignore")
-            for step in range(5):
-                if step >= first_step:
-                    change(parameter)
-                setup.compute_loss(next(iter(setup.train_loader))).loss.backward()
-                setup.optimizer.step()
-        assert (fingerprint(setup) == before) is (receipt.not_back == ())
-
-
-@pytest.mark.parametrize("change", [replace_then_write, write_then_replace, write_unseen])
-def test_a_small_frozen_part_comes_back_however_late_it_is_changed(change):
-    setup = small_setup(model=nn.Sequential(nn.Linear(6, 6), nn.Linear(6, 6).requires_grad_(False)))
-    before = bytes_of(setup.model[1].weight)
-    with restored(setup) as receipt:
-        for _ in range(9):
+    # No copy is made of what is frozen beforehand: what comes late can be lost, but not without a word.
+    setup = frozen()
+    parameter = next(setup.model.parameters())
+    before = fingerprint(setup)
+    with warnings.catch_warnings(), restored(setup) as receipt:
+        warnings.simplefilter("ignore")
+        for step in range(5):
+            if step >= first_step:
+                change(parameter)
+            setup.compute_loss(next(iter(setup.train_loader))).loss.backward()
             setup.optimizer.step()
-        change(setup.model[1].weight)
-    assert bytes_of(setup.model[1].weight) == before
-    assert receipt.not_back == ()
+    assert (fingerprint(setup) == before) is (receipt.not_back == ())
+    assert receipt.not_back == () or first_step > 0
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_a_late_change_of_a_large_frozen_part_is_named_in_any_layout(layout):
+def test_a_late_change_of_a_frozen_part_is_named_in_any_layout(layout):
     filters = nn.Conv2d(4, 4, 3).requires_grad_(False).to(memory_format=layout)
     optimizer = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=0.1)
     with pytest.warns(RuntimeWarning, match="NOT as before: 1 tensor"):  # noqa: PT031, SIM117
@@ -164,7 +153,7 @@ def test_on_an_accelerator_all_tensors_are_compared_with_one_wait(monkeypatch, n
 
 
 def test_one_copy_is_made_of_what_can_change_and_of_nothing_else(monkeypatch):
-    setup = kinds.frozen_backbone()
+    setup = frozen()
     num_bytes = []
     original = copy_place.CopyPlace.copy_of
     monkeypatch.setattr(

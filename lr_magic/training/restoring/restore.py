@@ -48,8 +48,8 @@ def restored(
     setup
         What is trained; its parts are added to those given one by one.
     modules, optimizers, loaders, scalers
-        What the block may change. Frozen parameters that are larger than all the rest together (a backbone under a
-        new head) are copied only once something is about to write into them.
+        What the block may change. Frozen parameters are copied only once something is about to write into them: in
+        the first steps, or an optimizer step with a gradient of theirs. What comes later is named, not put back.
     schedulers
         Learning rate schedulers attached to the optimizers; None looks for them, unless only the engine itself makes
         the steps and no optimizer shows that it has or had one.
@@ -133,7 +133,6 @@ class Restored:
         for part in (*self._training, *self._find_schedulers()):
             walk.add(part)
         self._kept = walk.kept
-        self._copy_small_frozen()
         self._receipt.num_tensors = sum(state.is_copied for state in self._tensors.values())
         self._receipt.parts = parts_of(self._training)
         inner = [each for loader in self._loaders for each in _loaders_in(loader)]
@@ -143,15 +142,6 @@ class Restored:
         if id(tensor) not in self._tensors:
             is_frozen = isinstance(tensor, torch.nn.Parameter) and not tensor.requires_grad
             self._tensors[id(tensor)] = TensorState(tensor, self._place if tensor.is_leaf and not is_frozen else None)
-
-    def _copy_small_frozen(self) -> None:
-        """Copy frozen parameters too where that is little: a teacher that follows now and then shows it late."""
-        states = list(self._tensors.values())
-        frozen = [state for state in states if not state.is_copied and state.tensor.is_leaf]
-        num_bytes_copied = sum(state.num_bytes for state in states if state.is_copied)
-        if sum(state.num_bytes for state in frozen) <= num_bytes_copied:
-            for state in frozen:
-                state.copy(self._place)
 
     def _find_schedulers(self) -> Iterable[Any]:
         if self._schedulers is not None:

@@ -50,11 +50,6 @@ class TensorState:
         """Whether its bytes are kept."""
         return self._copy is not None
 
-    @property
-    def num_bytes(self) -> int:
-        """Size of its values."""
-        return self._data.numel() * self._data.element_size()
-
     def copy(self, place: CopyPlace) -> None:
         """Keep a copy of the bytes, where they can change at all."""
         if self._copy is None and _is_writable(self._data):
