@@ -117,3 +117,10 @@ def test_the_advice_says_where_the_rate_lies_on_the_curve(share, says):
     lr = share * LRS[np.argmin(CLEAN)]
     suggestion = Suggestion("bottom", lr, (lr / 2, 2 * lr))
     assert says in read_curve(LRS, CLEAN, suggestion=suggestion).sentences[-1]
+
+
+def test_a_rate_off_a_noisy_curve_is_called_a_guess():
+    suggestion = Suggestion("bottom", 3e-3, (1e-3, 7e-3))
+    sentences = read_curve(LRS, CLEAN + 80 * NOISE, suggestion=suggestion).sentences
+    assert sentences[-1] == "Until then, 3e-3 is a guess at a peak rate, somewhere from 1e-3 to 7e-3."
+    assert not any("good peak rate" in sentence for sentence in sentences)

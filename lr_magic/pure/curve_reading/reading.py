@@ -80,7 +80,7 @@ def read_curve(
     if bad_step is not None:
         sentences.append(_non_finite_sentence(bad_step))
     if suggestion is not None and situation not in _WITHOUT_ADVICE_ON_RATE:
-        sentences.append(_advice(suggestion, curve))
+        sentences.append(_guess(suggestion) if situation is Situation.TOO_NOISY else _advice(suggestion, curve))
     return Reading(situation, tuple(sentences))
 
 
@@ -115,7 +115,7 @@ def _flat(curve: Curve) -> list[str]:
 def _too_noisy(curve: Curve) -> list[str]:
     return [
         f"The loss scatters by {_number(curve.noise)} from batch to batch, and falls by only {_number(curve.fall)}.",
-        "That is too noisy to read a rate from: hold each rate for more batches, or use larger ones.",
+        "That is little to read a rate from: hold each rate for more batches, or use larger ones.",
     ]
 
 
@@ -175,6 +175,12 @@ def _noise(curve: Curve) -> list[str]:
 
 def _non_finite_sentence(bad_step: int) -> str:
     return f"In step {bad_step} the loss became NaN or infinite; nothing after it is read."
+
+
+def _guess(suggestion: Suggestion) -> str:
+    low, high = suggestion.interval or (suggestion.lr, suggestion.lr)
+    between = f", somewhere from {lr_text(low)} to {lr_text(high)}" if low < high else ""
+    return f"Until then, {lr_text(suggestion.lr)} is a guess at a peak rate{between}."
 
 
 def _advice(suggestion: Suggestion, curve: Curve) -> str:
