@@ -18,7 +18,7 @@ from lr_magic.notebook.views.screen_choice import run_control
 from lr_magic.pure.errors import SettingError
 from lr_magic.pure.results.choice_origin import ChoiceOrigin
 from lr_magic.pure.results.range_test_result import RangeTestResult
-from lr_magic.training.cycle.one_cycle import planned_steps
+from lr_magic.training.cycle.cycle_length import planned_steps, steps_per_epoch
 from lr_magic.training.probing.comparison import compare
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class CompareMagics(Magics):
         return result
 
     def _run(
-        self, found: Discovered, lrs: list[float], steps: int, training_steps: int, *, is_live: bool
+        self, found: Discovered, lrs: list[float], steps: int, training_steps: int | None, *, is_live: bool
     ) -> ComparisonResult:
         with run_control(self.shell) as control:
             screen = comparison_screen(self.shell, found.findings, steps, control, is_live=is_live)
@@ -99,7 +99,7 @@ def choose(namespace: dict[str, Any], lr: float) -> None:
     found.choose(lr, ChoiceOrigin.COMPARISON)
 
 
-def _rates(options: Namespace, namespace: Mapping[str, Any], training_steps: int) -> list[float]:
+def _rates(options: Namespace, namespace: Mapping[str, Any], training_steps: int | None) -> list[float]:
     """Rates that were typed, else the choice, else the suggestion for the training to come."""
     lrs = [real_number(text, namespace, "LR") for text in options.lrs]
     found = namespace.get("lr_found")
@@ -111,10 +111,11 @@ def _rates(options: Namespace, namespace: Mapping[str, Any], training_steps: int
     return lrs
 
 
-def _lengths(options: Namespace, namespace: Mapping[str, Any], setup: TrainingSetup) -> tuple[int, int]:
-    """Length of the training to come, and of a trial."""
+def _lengths(options: Namespace, namespace: Mapping[str, Any], setup: TrainingSetup) -> tuple[int | None, int]:
+    """Length of the training to come (None where a loader without a length leaves it open), and of a trial."""
     epochs = 5 if options.epochs is None else whole_number(options.epochs, namespace, "--epochs")
+    steps = None if options.steps is None else whole_number(options.steps, namespace, "--steps")
+    if steps is not None and options.epochs is None and steps_per_epoch(setup) is None:
+        return None, steps
     training_steps = planned_steps(setup, epochs=epochs)
-    if options.steps is None:
-        return training_steps, max(training_steps // _TRIAL_SHARE, 1)
-    return training_steps, whole_number(options.steps, namespace, "--steps")
+    return training_steps, max(training_steps // _TRIAL_SHARE, 1) if steps is None else steps

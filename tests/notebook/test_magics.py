@@ -408,6 +408,15 @@ def test_compare_says_how_each_trial_ended_and_what_to_type(notebook, capsys):
     assert "Train with it: %fit_one_cycle 5 --max-lr " in text
 
 
+def test_compare_over_a_loader_without_a_length_needs_only_the_steps(notebook):
+    run(notebook, "class Endless(torch.utils.data.IterableDataset):\n    def __iter__(self):\n"
+        "        while True: yield torch.randn(4), torch.randint(0, 2, ())\n"
+        "train_loader = torch.utils.data.DataLoader(Endless(), batch_size=8)")  # fmt: skip
+    result = run(notebook, "c = %lr_compare 1e-3 1e-2 --steps 5\nc")
+    assert (result.steps, result.training_steps) == (5, None)
+    assert "--steps N" in refusal(notebook, "%lr_compare 1e-3 1e-2")
+
+
 def test_compare_in_a_terminal_says_what_was_put_back_and_what_to_type(notebook, capsys):
     run(notebook, "c = %lr_compare 1e-6 5e-2 --steps 20")
     text = capsys.readouterr().out

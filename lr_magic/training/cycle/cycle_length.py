@@ -29,12 +29,14 @@ def planned_steps(setup: TrainingSetup, *, epochs: int | None = None, steps: int
     num_batches = length_of(setup.train_loader)
     if num_batches is None:
         raise SettingError(
-            "The training loader does not say how long it is: give steps, the number of optimizer steps."
+            "The training loader does not say how long it is: give steps, the number of optimizer steps (--steps N)."
         )
     if setup.steps_per_pass is not None:
         return (epochs or 0) * setup.steps_per_pass
     if setup.owns_step:
-        raise SettingError("Only the step itself knows when it steps: give steps, the number of optimizer steps.")
+        raise SettingError(
+            "Only the step itself knows when it steps: give steps, the number of optimizer steps (--steps N)."
+        )
     if num_batches == 0:
         raise SettingError("The training loader has length 0. Is its dataset empty?")
     steps_per_epoch = -(-num_batches // setup.accumulate)
