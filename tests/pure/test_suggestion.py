@@ -113,6 +113,16 @@ def test_a_sweep_that_ends_where_the_fall_begins_abstains():
         suggest(lrs[early], losses[early])
 
 
+def test_a_dip_by_chance_among_the_first_losses_is_no_fall():
+    # Digits with plain SGD and batches of 16: nothing moves before 0.5, though losses 4 to 6 are close and low.
+    losses = [2.333, 2.361, 2.324, 2.291, 2.283, 2.283, 2.320, 2.302, 2.332, 2.342, 2.289, 2.349, 2.328, 2.350, 2.310,
+              2.377, 2.294, 2.321, 2.355, 2.313, 2.369, 2.330, 2.327, 2.284, 2.242, 2.600, 2.305, 2.600, 3.782, 10.808,
+              8.216]  # fmt: skip
+    lrs = np.concatenate([np.geomspace(1e-6, 1.778, 26), 1.778 * 10 ** (np.arange(1, 6) / 10)])
+    with pytest.raises(NoSuggestionError, match="never falls by more than its noise"):
+        suggest(lrs, losses)
+
+
 def test_a_trained_model_is_told_where_to_stay():
     lrs = np.geomspace(1e-7, 10, 100)
     losses = 0.1 + np.random.default_rng(0).normal(0, 0.01, 100) + 0.05 * np.expm1(np.minimum(lrs / 0.15, 30))

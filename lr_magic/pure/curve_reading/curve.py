@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _FEWEST_LOSSES = 8
+# With fewer losses before the lowest point the noise itself is uncertain, and a fall must be twice as clear.
+_FEW_BEFORE = 12
 # In decades of the rate: standard deviation of the kernel, step of the grid, end of a sweep.
 _BANDWIDTH, _GRID_STEP, _LAST_STRETCH = 0.3, 0.02, 0.3
 
@@ -46,7 +48,7 @@ class Curve:
     @cached_property
     def noise(self) -> float:
         """Standard deviation of a single loss around its neighbours, before the lowest point; robust."""
-        losses = self.losses[: max(5, int(np.searchsorted(self.log_lrs, self.grid[self.lowest], "right")))]
+        losses = self.losses[: max(5, self._num_before)]
         return float(1.4826 * np.median(np.abs(losses[1:-1] - 0.5 * (losses[:-2] + losses[2:]))) / math.sqrt(1.5))
 
     @cached_property
@@ -59,6 +61,11 @@ class Curve:
     def lowest(self) -> int:
         """Index into the grid of the lowest level."""
         return int(np.argmin(self.level))
+
+    @property
+    def _num_before(self) -> int:
+        """Losses up to the lowest point."""
+        return int(np.searchsorted(self.log_lrs, self.grid[self.lowest], "right"))
 
     @property
     def fall(self) -> float:
@@ -74,7 +81,8 @@ class Curve:
     @property
     def falls(self) -> bool:
         """Whether the fall is more than noise: four standard deviations, as it is the largest of some forty."""
-        return self.fall > 4 * float(self.level_noise[self.lowest]) and self.fall > 1e-9 * abs(self.start_level)
+        margin = (8 if self._num_before < _FEW_BEFORE else 4) * float(self.level_noise[self.lowest])
+        return self.fall > max(margin, 1e-9 * abs(self.start_level))
 
     @cached_property
     def may_fall(self) -> bool:
