@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
+
+from lr_magic.training.accelerators import send_to_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,15 +97,7 @@ class _Group:
     """Losses on their way to the host."""
 
     def __init__(self, losses: torch.Tensor) -> None:
-        device = losses.device
-        self._event: Any = None
-        if device.type == "cuda":
-            self._host = torch.empty(losses.shape, dtype=losses.dtype, pin_memory=True)
-            self._host.copy_(losses, non_blocking=True)
-            self._event = torch.cuda.Event()  # type: ignore[no-untyped-call]
-            self._event.record(torch.cuda.current_stream(device))
-        else:
-            self._host = losses
+        self._host, self._event = send_to_host(losses)
 
     def has_arrived(self) -> bool:
         # Without an event nobody can tell, so such a group is read when it is the oldest of too many.

@@ -7,6 +7,8 @@ import random
 import numpy as np
 import torch
 
+from .small_setups import place
+
 
 def fingerprint(setup):
     model, optimizer, loader = setup.model, setup.optimizer, setup.train_loader
@@ -32,10 +34,19 @@ def fingerprint(setup):
         "optimizer_state": [(id(p), {k: plain(v) for k, v in s.items()}) for p, s in optimizer.state.items()],
         "optimizer_attributes": {k: id(v) for k, v in vars(optimizer).items()},
         "step_hooks": (list(optimizer._optimizer_step_pre_hooks), list(optimizer._optimizer_step_post_hooks)),
-        "rng": (random.getstate(), plain_numpy(np.random.get_state()), bytes_of(torch.get_rng_state())),  # noqa: NPY002
+        "rng": random_numbers(),
         "generator": generator_of(loader),
         "scaler": None if setup.scaler is None else plain(setup.scaler.state_dict()),
     }
+
+
+def random_numbers():
+    return (
+        random.getstate(),
+        plain_numpy(np.random.get_state()),  # noqa: NPY002
+        bytes_of(torch.get_rng_state()),
+        b"" if place.device.type == "cpu" else bytes_of(torch.get_device_module(place.device).get_rng_state()),
+    )
 
 
 def address_of(tensor):
@@ -60,7 +71,7 @@ def _bytes(tensor):
     # A copy: NumPy makes the memory it looks at unresizable, which observers of quantisation do not survive.
     if tensor.layout != torch.strided:
         tensor = tensor.to_dense()
-    return tensor.detach().clone().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
+    return tensor.detach().cpu().clone().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
 def plain_attribute(value):
@@ -107,5 +118,5 @@ def trained(setup):
     return {
         "state": {name: bytes_of(tensor) for name, tensor in setup.model.state_dict().items()},
         "optimizer": plain(setup.optimizer.state_dict()),
-        "rng": (random.getstate(), plain_numpy(np.random.get_state()), bytes_of(torch.get_rng_state())),  # noqa: NPY002
+        "rng": random_numbers(),
     }

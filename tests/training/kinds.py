@@ -12,14 +12,15 @@ from torch import nn
 from torch.nn.utils import parametrizations
 from torch.utils.data import DataLoader, IterableDataset, Sampler, TensorDataset
 
+from lr_magic.training.batches import move
 from lr_magic.training.setup import BatchOutcome, TrainingSetup
 
-from .small_setups import small_data, small_model, small_setup
+from .small_setups import place, small_data, small_model, small_setup
 
 
 def warm(setup):
     """Let an optimizer have state and the model gradients, as in the middle of a notebook."""
-    batch = next(iter(setup.train_loader))
+    batch = move(next(iter(setup.train_loader)), setup.target_device)
     setup.compute_loss(batch).loss.backward()
     setup.optimizer.step()
     return setup
@@ -140,7 +141,7 @@ class Stateful(nn.Module):
         self.counts += 1
         self.cache[self.calls] = x
         noise = random.random() + np.random.rand() + self.numpy_generator.random()  # noqa: NPY002
-        out = self.layer(x + 0.01 * noise + 0.01 * torch.randn(x.shape, generator=self.torch_generator))
+        out = self.layer(x + 0.01 * noise + 0.01 * torch.randn(x.shape, generator=self.torch_generator).to(x))
         self.seen += out.detach().mean(0)
         self.memory += 1
         self.last = out
@@ -224,7 +225,9 @@ def scheduled():
 
 
 def with_scaler():
-    return warm(small_setup(amp="bf16", scaler=torch.amp.GradScaler("cpu", init_scale=8.0, growth_interval=2)))
+    return warm(
+        small_setup(amp="bf16", scaler=torch.amp.GradScaler(place.device.type, init_scale=8.0, growth_interval=2))
+    )
 
 
 def clipped_and_accumulated():

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from lr_magic.pure.errors import SettingError
-from lr_magic.training.resuming.checkpoint import read_checkpoint, refuse_bad_place, write_checkpoint
+from lr_magic.training.resuming.checkpoint import FORMAT, read_checkpoint, refuse_bad_place, write_checkpoint
 
 # Forks a writer for each number it reads; a writer writes checkpoints of growing number without end, and says when it
 # begins one and when one is whole on the disk. One interpreter for all: importing torch a hundred times takes minutes.
@@ -118,7 +118,7 @@ class _Evil:
         lambda p: p.write_bytes(b"no checkpoint at all"),
         lambda p: p.write_bytes(b""),
         lambda p: p.write_bytes(pickle.dumps(_Evil())),
-        lambda p: torch.save({"format": 1, "evil": _Evil()}, p),
+        lambda p: torch.save({"format": FORMAT, "evil": _Evil()}, p),
         lambda p: torch.save({"weights": 1}, p),
         lambda p: torch.save([1, 2], p),
     ],

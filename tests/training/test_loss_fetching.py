@@ -90,15 +90,3 @@ def test_on_the_cpu_a_loss_is_read_at_once():
     assert fetcher.add(torch.tensor(2.5)) == [2.5]
     assert isinstance(loss_fetching.fetcher_for(torch.device("cuda")), LateFetcher)
     assert isinstance(loss_fetching.fetcher_for(torch.device("mps")), LateFetcher)
-
-
-@pytest.mark.accelerator
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
-def test_on_cuda_no_step_synchronises():
-    setup = small_setup()
-    setup.model.cuda()
-    torch.cuda.set_sync_debug_mode("error")
-    try:
-        range_test(setup, num_steps=100, stop_when_diverged=False, end_lr=1e-3)
-    finally:
-        torch.cuda.set_sync_debug_mode("default")

@@ -11,11 +11,26 @@ from lr_magic.training.cycle.one_cycle import fit_one_cycle
 from lr_magic.training.sweeping import sweep
 from lr_magic.training.sweeping.range_test import range_test
 
-from . import endings
+from . import endings, kinds
+from .devices import each_device  # noqa: F401 - a fixture
 from .fingerprint import fingerprint, trained
 from .kinds import KINDS
 
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning"),
+    pytest.mark.usefixtures("each_device", "kind_that_torch_can"),
+]
+# What torch itself does not do on every accelerator: kernels for sparse and quantised tensors, moving what has no shape
+# yet, and scattering a batch.
+_ON_CUDA_ONLY = (kinds.sparse, kinds.quantisation_aware, kinds.lazy, kinds.data_parallel)
+
+
+@pytest.fixture
+def kind_that_torch_can(request, each_device):  # noqa: F811
+    if request.node.callspec.params["kind"] in _ON_CUDA_ONLY and each_device.type not in {"cpu", "cuda"}:
+        pytest.skip(f"torch does not do this on {each_device.type}")
+
+
 each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 
 

@@ -272,7 +272,7 @@ def test_copies_go_to_host_memory_where_the_device_is_short(monkeypatch):
     monkeypatch.setattr(copy_place, "free_bytes", lambda _: 100.0)
     place = copy_place.CopyPlace()
     host_copies = []
-    monkeypatch.setattr(copy_place, "host_copy", lambda data: host_copies.append(data) or data)
+    monkeypatch.setattr(copy_place, "empty_on_host", lambda data: host_copies.append(data) or data)
     small, large = torch.ones(4, device="meta"), torch.ones(2**20, device="meta")
     monkeypatch.setattr(copy_place, "_HOST_KINDS", ("cpu",))
     place.copy_of(small)

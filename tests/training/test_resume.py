@@ -20,8 +20,9 @@ from lr_magic.pure.results.stop_reason import StopReason
 from lr_magic.training.cycle.one_cycle import fit_one_cycle
 from lr_magic.training.metrics import named_metric
 
-from .fingerprint import bytes_of, plain
-from .small_setups import accuracy, small_data, small_setup
+from .devices import each_device  # noqa: F401 - a fixture
+from .fingerprint import bytes_of, plain, random_numbers
+from .small_setups import accuracy, place, small_data, small_setup
 
 EPOCHS, STEPS = 3, 18
 
@@ -39,23 +40,33 @@ def trained_state(setup):
     return state, [plain(setup.optimizer.state[p]) for p in setup.model.parameters()]
 
 
-@cache
 def without_interrupt():
+    return without_interrupt_on(place.device)
+
+
+@cache
+def without_interrupt_on(device):
     setup = fresh_setup()
+    assert setup.target_device == device
     history = fit_one_cycle(setup, epochs=EPOCHS, max_lr=1e-2)
-    return trained_state(setup), history, torch.get_rng_state()
+    return trained_state(setup), history, random_numbers()[2:]
 
 
-def interrupt_in_call(module, number):
-    """Let the process get a real interrupt within the given call of a module."""
+def act_in_call(module, number, action):
+    """Do something within the given call of a module."""
     calls = []
 
     def count(_module, _inputs):
         calls.append(1)
         if len(calls) == number:
-            signal.raise_signal(signal.SIGINT)
+            action()
 
     return module.register_forward_pre_hook(count)
+
+
+def interrupt_in_call(module, number):
+    """Let the process get a real interrupt within the given call of a module."""
+    return act_in_call(module, number, lambda: signal.raise_signal(signal.SIGINT))
 
 
 def assert_same_course(history, expected):
@@ -66,6 +77,7 @@ def assert_same_course(history, expected):
 
 
 # 6 training and 2 validation batches per epoch: every call is the middle of a step or of a validation
+@pytest.mark.usefixtures("each_device")
 @pytest.mark.parametrize("number", range(1, EPOCHS * 8 + 1))
 def test_an_interrupt_anywhere_and_a_resume_give_the_weights_of_no_interrupt(number):
     expected_state, expected, expected_random = without_interrupt()
@@ -83,7 +95,32 @@ def test_an_interrupt_anywhere_and_a_resume_give_the_weights_of_no_interrupt(num
     assert history.stop_reason is StopReason.COMPLETED
     assert [event.kind for event in history.events] == [EventKind.RESUMED]
     assert_same_course(history, expected)
-    assert torch.equal(torch.get_rng_state(), expected_random)
+    assert random_numbers()[2:] == expected_random
+
+
+def dropout_setup():
+    torch.manual_seed(5)
+    model = nn.Sequential(nn.Linear(6, 8), nn.Dropout(0.2), nn.Linear(8, 2))
+    return small_setup(model=model, valid_loader=DataLoader(small_data(40), 20))
+
+
+# An interrupt waits for the end of the step. An error does not, and dropout has drawn its numbers by then.
+@pytest.mark.usefixtures("each_device")
+@pytest.mark.parametrize("number", [1, 3, 7, 12])
+def test_an_error_within_a_step_and_a_resume_give_the_weights_of_no_error(number):
+    without = dropout_setup()
+    expected = fit_one_cycle(without, epochs=EPOCHS, max_lr=1e-2)
+    expected_random = random_numbers()[2:]
+    setup = dropout_setup()
+    handle = act_in_call(setup.model[2], number, lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError) as caught:
+        fit_one_cycle(setup, epochs=EPOCHS, max_lr=1e-2)
+    handle.remove()
+    torch.manual_seed(99)
+    history = fit_one_cycle(setup, resume=caught.value.lr_magic_result)
+    assert_same_course(history, expected)
+    assert trained_state(setup) == trained_state(without)
+    assert random_numbers()[2:] == expected_random
 
 
 @pytest.mark.parametrize("num_steps", [0, 1, 5, 6, 11, 17])

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import torch
+
+from lr_magic.training.accelerators import empty_on_host, free_bytes
 
 # Share of the free device memory that copies may take; the run itself needs the rest.
 _DEVICE_SHARE = 0.5
@@ -31,22 +35,9 @@ class CopyPlace:
         if data.device not in self._room:
             self._room[data.device] = _DEVICE_SHARE * free_bytes(data.device)
         if num_bytes <= self._room[data.device]:
-            self._room[data.device] -= num_bytes
-            return data.clone()
+            with suppress(torch.cuda.OutOfMemoryError):  # that of every make, by the name it has in all versions
+                copy = data.clone()
+                self._room[data.device] -= num_bytes
+                return copy
         self._num_bytes_in_host += num_bytes
-        return host_copy(data)
-
-
-def free_bytes(device: torch.device) -> float:
-    """Bytes that can still be allocated on a device; infinite where it does not say."""
-    if device.type != "cuda":
-        return float("inf")
-    free, _ = torch.cuda.mem_get_info(device)
-    cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return float(free + cached)
-
-
-def host_copy(data: torch.Tensor) -> torch.Tensor:
-    """Copy a device's tensor to the host, pinned where that makes copying back faster."""
-    copy = torch.empty_like(data, device="cpu", pin_memory=data.device.type == "cuda")
-    return copy.copy_(data)
+        return empty_on_host(data).copy_(data)

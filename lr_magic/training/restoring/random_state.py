@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from lr_magic.training.restoring.accelerator_random import (
+    is_in_use,
+    kinds_in_use,
+    known_kinds,
+    num_devices,
+    read_state,
+    rewind,
+    write_state,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-_ACCELERATORS = ("cuda", "xpu", "mps")
 
 
 class RandomSource:
@@ -61,37 +70,20 @@ class GlobalRandomState:
             RandomSource(np.random.get_state, np.random.set_state),
             RandomSource(torch.get_rng_state, torch.set_rng_state),
         ]
-        in_use = [kind for kind in _ACCELERATORS if _is_in_use(kind)]
-        self._sources.extend(_accelerator_source(kind) for kind in in_use)
-        self._unused = [kind for kind in _ACCELERATORS if kind not in in_use]
+        in_use = kinds_in_use()
+        self._sources.extend(
+            RandomSource(partial(read_state, kind, index), partial(write_state, kind, index))
+            for kind in in_use
+            for index in range(num_devices(kind))
+        )
+        self._unused = [kind for kind in known_kinds() if kind not in in_use]
 
     def put_back(self) -> bool:
         """Let every source go on where it was; whether all of them stand there, looked at afterwards."""
         for kind in self._unused:
-            if _is_in_use(kind):
-                _rewind(kind)
+            if is_in_use(kind):
+                rewind(kind)
         return sum(not source.put_back() for source in self._sources) == 0
-
-
-def _is_in_use(kind: str) -> bool:
-    """Whether the accelerator was used in this process (asking it for its state would otherwise start it)."""
-    module = getattr(torch, kind, None)
-    if module is None:
-        return False
-    return torch.backends.mps.is_available() if kind == "mps" else bool(module.is_initialized())
-
-
-def _accelerator_source(kind: str) -> RandomSource:
-    module = getattr(torch, kind)
-    if kind == "mps":
-        return RandomSource(module.get_rng_state, module.set_rng_state)
-    return RandomSource(module.get_rng_state_all, module.set_rng_state_all)
-
-
-def _rewind(kind: str) -> None:
-    """Set an accelerator that was first used during the run to the start of its seed, where it stood before."""
-    for generator in getattr(torch, kind).default_generators:
-        generator.manual_seed(generator.initial_seed())
 
 
 class GeneratorState(RandomSource):

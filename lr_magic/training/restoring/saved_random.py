@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from lr_magic.training.restoring.accelerator_random import kinds_in_use, read_states, write_states
 from lr_magic.training.restoring.random_state import access_to, is_random_source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 Content = dict[str, Any]
 """Tensors, numbers, text, and dicts and lists of them: what a safe loader of files reads."""
@@ -28,11 +29,15 @@ def random_content(loader: object = None) -> Content:
         # By way of NumPy: torch reads a tuple of numbers five times slower.
         "python": [version, torch.from_numpy(np.array(numbers, dtype=np.int64)), gauss],
         "numpy": [str(name), words, int(position), int(has_gauss), float(cached)],
-        "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if _is_cuda_in_use() else [],
+        **step_content(kinds_in_use()),
         "loader": {path: _plain(access_to(generator)[0]()) for path, generator in _generators(loader)},
         "epochs": {path: holder.epoch for path, holder in _epoch_counters(loader)},
     }
+
+
+def step_content(accelerators: Iterable[str]) -> Content:
+    """Of `random_content`, what a step of a training draws itself: torch's on the CPU and on accelerators, by type."""
+    return {"torch": torch.get_rng_state(), "accelerators": read_states(accelerators)}
 
 
 def set_random(content: Content, loader: object = None) -> None:
@@ -42,18 +47,13 @@ def set_random(content: Content, loader: object = None) -> None:
     name, keys, position, has_gauss, cached = content["numpy"]
     np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, cached))  # noqa: NPY002
     torch.set_rng_state(content["torch"])
-    if content["cuda"] and torch.cuda.device_count() == len(content["cuda"]):
-        torch.cuda.set_rng_state_all(content["cuda"])
+    write_states(content["accelerators"])
     for path, generator in _generators(loader):
         if path in content["loader"]:
             read, write = access_to(generator)
             write(_as_it_was(content["loader"][path], read()))
     for path, holder in _epoch_counters(loader):
         holder.epoch = content["epochs"].get(path, holder.epoch)
-
-
-def _is_cuda_in_use() -> bool:
-    return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
 
 
 def _parts(loader: object) -> Iterator[tuple[str, Any]]:

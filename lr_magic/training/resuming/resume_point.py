@@ -6,11 +6,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from lr_magic.training.batches import EndOfBatches
+from lr_magic.training.restoring.accelerator_random import kinds_in_use
 from lr_magic.training.restoring.loader_state import OrderState
-from lr_magic.training.restoring.saved_random import Content, random_content, set_random
+from lr_magic.training.restoring.saved_random import Content, random_content, set_random, step_content
 
 if TYPE_CHECKING:
     import weakref
@@ -103,7 +102,8 @@ class PassMarks:
         self._at_pass: Content | None = None
         self._order_at_pass: OrderState | None = None
         self._after_step: Content | None = None
-        self._torch_state: torch.Tensor | None = None
+        self._accelerators = kinds_in_use()
+        self._before_step: Content | None = None
         self._num_batches = 0
         self.has_pass_ended = False
 
@@ -134,25 +134,25 @@ class PassMarks:
         self._num_batches = point.num_batches
 
     def begin_step(self) -> None:
-        """Mark the point before a step: of the random numbers only torch's, which a step draws (dropout), is read."""
+        """Mark the point before a step: of the random numbers only those that a step draws (dropout) are read."""
         if self._num_batches == 0:
             self._at_pass, self._order_at_pass = random_content(self._loader), OrderState(self._loader)
         # A microsecond; Python's and NumPy's would be fifty, and are drawn by the loader's own code at most.
-        self._torch_state = torch.get_rng_state()
+        self._before_step = step_content(self._accelerators)
 
     def end_step(self) -> None:
         """Mark the point after a whole step."""
-        self._torch_state = None
+        self._before_step = None
         self._num_batches = self._source.num_in_pass
 
     def begin_validation(self) -> None:
         """Mark the point before validation, whose loader may draw random numbers."""
-        self._torch_state = None
+        self._before_step = None
         self._after_step = random_content(self._loader)
 
     def end_pass(self) -> None:
         """Mark the end of a pass."""
-        self._after_step = self._torch_state = None
+        self._after_step = self._before_step = None
         self._num_batches = 0
         self.has_pass_ended = False
 
@@ -163,11 +163,11 @@ class PassMarks:
         point.random_at_pass = self._at_pass
         if self._num_batches > 0:
             point.order_at_pass = self._order_at_pass
-        if self._num_batches == 0 and self._torch_state is not None and self._at_pass is not None:
+        if self._num_batches == 0 and self._before_step is not None and self._at_pass is not None:
             # the pass has begun, but none of its steps is whole
             point.random_now, point.order_at_pass = self._at_pass, self._order_at_pass
         elif self._after_step is not None:
             point.random_now = self._after_step
         else:
             now = random_content(self._loader)
-            point.random_now = now if self._torch_state is None else {**now, "torch": self._torch_state}
+            point.random_now = now if self._before_step is None else {**now, **self._before_step}
