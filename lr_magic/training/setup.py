@@ -108,8 +108,13 @@ class TrainingSetup:
 
     @property
     def target_device(self) -> torch.device:
-        """Where batches go: `device`, else the model's, else the accelerator that torch names, else the CPU."""
-        return torch.device(self.device) if self.device is not None else device_of(self.model)
+        """Where batches go: `device`, else the model's, else the accelerator that torch names, else the CPU.
+
+        A kind of device without a number (``"cuda"``) means the one of them on which the model is.
+        """
+        held = device_of(self.model)
+        wanted = held if self.device is None else torch.device(self.device)
+        return held if wanted.index is None and wanted.type == held.type else wanted
 
     def begin_anew(self) -> None:
         """Let a step of one's own forget what it has carried from batch to batch."""

@@ -241,7 +241,10 @@ def compiled():
 
 
 def data_parallel():
-    return small_setup(model=nn.DataParallel(small_model()))
+    model = nn.DataParallel(small_model())
+    if place.device.type == "cpu":
+        model.device_ids = []  # where torch sees devices, it wants the model on them
+    return small_setup(model=model)
 
 
 def with_generator():

@@ -11,6 +11,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader
 
+from lr_magic.pure.errors import SettingError
 from lr_magic.training.cycle.one_cycle import fit_one_cycle
 from lr_magic.training.cycle.preview import preview_fit
 from lr_magic.training.loss_fetching import LateFetcher
@@ -149,7 +150,23 @@ def test_its_memory_is_as_free_afterwards_as_before():
     assert copy_place.free_bytes(ACCELERATOR) == before
 
 
-@pytest.mark.skipif(ACCELERATOR is None or torch.accelerator.device_count() < 2, reason="needs two devices")
+needs_two_devices = pytest.mark.skipif(
+    ACCELERATOR is None or torch.accelerator.device_count() < 2, reason="needs two devices"
+)
+
+
+@needs_two_devices
+def test_a_kind_of_device_without_a_number_means_the_one_of_the_model(monkeypatch):
+    second = torch.device(ACCELERATOR.type, 1)
+    monkeypatch.setattr(place, "device", second)
+    setup = small_setup(device=ACCELERATOR.type)
+    assert setup.target_device == second
+    assert len(range_test(setup, num_steps=3).losses) == 3
+    with pytest.raises(SettingError, match=f"on {second} and device is {ACCELERATOR}"):
+        range_test(replace(setup, device=ACCELERATOR))
+
+
+@needs_two_devices
 def test_a_model_on_another_device_than_the_current_one(monkeypatch):
     second = torch.device(ACCELERATOR.type, 1)
     monkeypatch.setattr(place, "device", second)
