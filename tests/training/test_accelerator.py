@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -12,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data import DataLoader
 
 from lr_magic.pure.errors import SettingError
+from lr_magic.training.batches import move
 from lr_magic.training.cycle.one_cycle import fit_one_cycle
 from lr_magic.training.cycle.preview import preview_fit
 from lr_magic.training.loss_fetching import LateFetcher
@@ -137,6 +139,40 @@ def test_a_device_that_is_full_although_it_says_otherwise_gets_its_copy_on_the_h
 
 def _out_of_memory(_):
     raise torch.cuda.OutOfMemoryError("no room")
+
+
+@pytest.mark.skipif(
+    ACCELERATOR is None or not hasattr(torch.accelerator, "memory"),
+    reason="torch does not count the memory of all makes",
+)
+def test_a_sweep_takes_one_copy_of_what_it_changes_and_no_more():
+    def setup():
+        model = nn.Sequential(nn.Linear(6, 2**17, bias=False), nn.Linear(2**17, 2, bias=False))
+        return small_setup(model=model, optimizer=torch.optim.SGD, loader=DataLoader(small_data(16), 8))
+
+    bare, swept = setup(), setup()
+    num_bytes = sum(parameter.nbytes for parameter in swept.model.parameters())
+    extra = _peak(lambda: range_test(swept, num_steps=4)) - _peak(lambda: _train(bare, num_steps=4))
+    assert num_bytes <= extra <= 1.05 * num_bytes
+
+
+def _peak(run):
+    """Most memory of the device that a run takes, beyond what was taken before, in bytes."""
+    gc.collect()
+    memory = torch.accelerator.memory
+    memory.reset_peak_memory_stats(ACCELERATOR)
+    before = memory.memory_allocated(ACCELERATOR)
+    run()
+    return memory.max_memory_allocated(ACCELERATOR) - before
+
+
+def _train(setup, num_steps):
+    for _, batch in zip(range(num_steps), itertools.cycle(setup.train_loader), strict=False):
+        on_device = move(batch, ACCELERATOR)
+        setup.optimizer.zero_grad()
+        loss = setup.compute_loss(on_device).loss
+        loss.backward()
+        setup.optimizer.step()
 
 
 def test_its_memory_is_as_free_afterwards_as_before():
