@@ -122,10 +122,10 @@ def test_the_end_of_an_adaptive_sweep_is_said_to_be_a_bound_that_falls():
     live = adaptive_view()
     live.on_step(StepRecord(0, 1e-6, 2.3))
     live._show_status()
-    assert "step 1 of at most 81 " in live.status.value
+    assert "step 1 of at most 71 " in live.status.value
     live.on_step(StepRecord(1, 1e-2, 2.0))
     live._show_status()
-    assert "step 2 of at most 42 " in live.status.value
+    assert "step 2 of at most 32 " in live.status.value
     assert "at most 0 s left" in live.status.value
 
 
@@ -138,7 +138,7 @@ def test_a_second_look_draws_its_curve_anew_and_counts_on():
     live._draw_curve()
     assert live.figure.curve.x.tolist() == [1e-3]
     live._show_status()
-    assert "step 31 of at most 106 " in live.status.value
+    assert "step 31 of at most 91 " in live.status.value
 
 
 def test_the_axis_widens_once_to_a_whole_decade_and_its_clicks_with_it():

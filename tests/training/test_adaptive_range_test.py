@@ -229,6 +229,6 @@ def test_a_loop_of_ones_own_is_swept_evenly_and_once():
                 setup.optimizer.step()
 
     result = intercepted_range_test(train)
-    assert np.diff(np.log10(result.lrs)) == pytest.approx(9 / 111)
+    assert np.diff(np.log10(result.lrs)) == pytest.approx(8 / 99)
     assert result.lrs[0] == 1e-7
-    assert (result.settings["end_lr"], result.settings["num_steps"]) == (HIGHEST_LR, 112)
+    assert (result.settings["end_lr"], result.settings["num_steps"]) == (10.0, 100)

@@ -13,7 +13,7 @@ from lr_magic.pure.errors import NoSuggestionError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-START_LR, HIGHEST_LR = 1e-6, 100.0
+START_LR, HIGHEST_LR = 1e-6, 10.0
 """First rate of a sweep, and where it ends if nothing blows up before."""
 
 # Strides per decade: while the loss does not move, once it has moved, and on a second look.
@@ -21,7 +21,7 @@ _COARSE, _FINE, _FINER = 4, 10, 15
 # The latest losses are held against all before them, once there are enough; a movement counts from so many standard
 # errors of their difference on.
 _NUM_LATEST, _FEWEST_BEFORE, _MOVED = 3, 6, 2.5
-# A second look begins so many decades below the blow-up.
+# A second look begins so many decades below where the first one ended.
 _SECOND_LOOK = 3.5
 
 
@@ -84,7 +84,7 @@ class AdaptiveStrides:
 
 
 def second_look_from(lrs: Sequence[float], losses: Sequence[float]) -> float | None:
-    """Rate from which on a pass that has blown up is to be made again, finer; None where it carries an answer.
+    """Rate from which on a pass that has ended is to be made again, finer; None where it carries an answer.
 
     It carries none where it began too high already, or where noise and large strides have hidden its fall.
 
@@ -106,7 +106,7 @@ def most_steps_left(lr: float, *, is_second_look: bool = False) -> int:
     Examples
     --------
     >>> most_steps_left(1.0), most_steps_left(1.0, is_second_look=True)
-    (20, 30)
+    (10, 15)
     """
     per_decade = _FINER if is_second_look else _FINE
     return max(0, math.ceil(per_decade * math.log10(HIGHEST_LR / lr) - 0.01))

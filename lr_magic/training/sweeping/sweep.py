@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from lr_magic.pure.control import RunControl
     from lr_magic.training.sweeping.sweep_settings import SweepSettings
 
-_BLOWN_UP = (StopReason.DIVERGED, StopReason.NON_FINITE)
+# Ends of a sweep that has seen all it was to see; a sweep that is cut short has not.
+_OWN_ENDS = (StopReason.COMPLETED, StopReason.DIVERGED, StopReason.NON_FINITE)
 
 
 class Sweep:
@@ -143,8 +144,8 @@ class Sweep:
         self.stop_reason, self._detail = reason_of(error), detail_of(error)
 
     def begin_again(self) -> bool:
-        """Go back to below the blow-up for a second, finer look, if the first one shows no answer."""
-        if not self._may_look_again or self.stop_reason not in _BLOWN_UP:
+        """Go back to some decades below the end for a second, finer look, if the first one shows no answer."""
+        if not self._may_look_again or self.stop_reason not in _OWN_ENDS:
             return False
         self._may_look_again = False
         start_lr = second_look_from(self._points.lrs, self._points.losses)
@@ -161,7 +162,7 @@ class Sweep:
     def result(self) -> RangeTestResult:
         """What was measured so far."""
         # A second look that came to its own end stands for itself.
-        has_ended = self.stop_reason in _BLOWN_UP or self.stop_reason is StopReason.COMPLETED
+        has_ended = self.stop_reason in _OWN_ENDS
         lrs, losses = (self._points.lrs, self._points.losses) if has_ended else self._points.of_both_looks()
         return RangeTestResult(
             lrs=np.array(lrs),

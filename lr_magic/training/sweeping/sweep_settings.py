@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from lr_magic.pure.curve_reading.adaptive_sweep import HIGHEST_LR
 from lr_magic.pure.curve_reading.divergence import DivergenceRule
 from lr_magic.pure.errors import SettingError
 from lr_magic.pure.schedules import sweep_lrs
@@ -77,8 +76,8 @@ class SweepSettings:
         return None if self.is_adaptive or self.seconds is not None else self.range.num_steps
 
     def in_one_pass(self) -> SweepSettings:
-        """The same for a sweep that cannot go back: even strides up to where no rate is tried any more."""
-        return replace(self, **_ONE_PASS) if self.is_adaptive else self
+        """The same for a sweep that cannot go back: even strides."""
+        return replace(self, num_steps=RateRange.num_steps) if self.is_adaptive else self
 
     def as_run(self) -> dict[str, Any]:
         """Plain values by name; the rates are None where the sweep chooses its own."""
@@ -106,7 +105,3 @@ class RateRange:
         if self.linear:
             return self.start_lr + (self.end_lr - self.start_lr) * progress
         return float(self.start_lr * (self.end_lr / self.start_lr) ** progress)
-
-
-# As dense as a hundred steps over the eight decades of the usual range.
-_ONE_PASS: dict[str, Any] = {"start_lr": RateRange.start_lr, "end_lr": HIGHEST_LR, "num_steps": 112}
