@@ -73,6 +73,30 @@ def test_no_step_of_a_training_waits_for_the_device():
     assert waits.count <= 20
 
 
+@pytest.mark.skipif(
+    ACCELERATOR is None or not hasattr(torch.get_device_module(ACCELERATOR), "set_sync_debug_mode"),
+    reason="torch does not refuse to wait for this make",
+)
+@pytest.mark.parametrize("run", [range_test, fit_one_cycle])
+def test_torch_finds_no_wait_within_the_steps(run):
+    setup = small_setup()
+    refuse = torch.get_device_module(ACCELERATOR).set_sync_debug_mode
+    calls = itertools.count(1)
+
+    def compute_loss(batch):
+        # Something is read where a run is over.
+        refuse("error" if 5 < next(calls) < 290 else "default")
+        return setup.compute_loss(batch)
+
+    settings = {"num_steps": 300} if run is range_test else {"steps": 300, "max_lr": 1e-3}
+    loader = DataLoader(small_data(4800), 16)
+    try:
+        run(replace(setup, train_loader=loader, compute_loss=compute_loss), **settings)
+    finally:
+        refuse("default")
+    assert next(calls) == 301
+
+
 def test_a_bare_loop_is_seen_to_wait():
     setup = small_setup()
     with Waits() as waits:
