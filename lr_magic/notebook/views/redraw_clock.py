@@ -17,7 +17,7 @@ class RedrawClock:
         counts is processor time: on a busy machine a redraw takes long without costing more.
     """
 
-    def __init__(self, interval_s: float = 0.055, max_share: float = 0.02) -> None:
+    def __init__(self, interval_s: float = 0.07, max_share: float = 0.015) -> None:
         self._interval_s = interval_s
         self._max_share = max_share
         self._wait_s = interval_s
