@@ -1,10 +1,10 @@
-# One word each: `make demo`, `make test`, `make bench`, `make install`, `make lint`.
+# One word each: `make demo`, `make test`, `make test-accelerator`, `make bench`, `make install`, `make lint`.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: install demo test bench lint clean
+.PHONY: install demo test test-accelerator bench lint clean
 
 install: $(VENV)/.installed
 
@@ -24,6 +24,13 @@ $(VENV)/.frameworks: $(VENV)/.installed tests/fastai.txt
 test: install $(VENV)/.frameworks
 	sh tests/browser/install_chromium.sh $(BIN)/python
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
+# The engine's tests on a simulated accelerator, in place of one that is not there; needs a C++ compiler.
+SIM := build/simulated_accelerator
+test-accelerator: install
+	$(PIP) install --quiet --no-build-isolation --upgrade --target $(SIM) tests/simulated_accelerator
+	OMP_NUM_THREADS=1 PYTHONPATH=$(SIM) $(BIN)/python -m pytest -p sim tests/training/test_accelerator.py \
+		tests/training/test_no_trace.py tests/training/test_resume.py
 
 bench: install
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[bench]'
