@@ -222,7 +222,7 @@ def test_cell_form_sweeps_a_whole_training_cell_and_leaves_nothing(notebook):
 def test_cell_form_is_swept_in_even_strides(notebook):
     notebook.push({"steps": []})
     result = run(notebook, f"%%lr_find{CELL}")
-    assert np.diff(np.log10(result.lrs)) == pytest.approx(9 / 111)
+    assert np.diff(np.log10(result.lrs)) == pytest.approx(8 / 99)
     assert result.lrs[0] == 1e-7
 
 

@@ -218,7 +218,7 @@ def test_a_part_with_nothing_new_leaves_its_turn_to_the_next(clock):
     assert "".join(drawn) == "abab"
 
 
-@pytest.mark.parametrize(("step_s", "expected"), [(0.06, "a|a|b|c"), (0.12, "a|ab|ca|ab"), (10.0, "a|abc|abc|abc")])
+@pytest.mark.parametrize(("step_s", "expected"), [(0.08, "a|a|b|c"), (0.15, "a|ab|ca|ab"), (10.0, "a|abc|abc|abc")])
 def test_after_a_slow_step_the_parts_that_fell_into_it_are_drawn(clock, step_s, expected):
     drawn = []
     a, b, c = (lambda name=name: drawn.append(name) for name in "abc")
