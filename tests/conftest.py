@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import random
+import signal
 
 import numpy as np
 import pytest
 import torch
+
+# A shell's background job ignores Ctrl-C, and with it every test of an interrupt would fail.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import Enum
 
 
-class ChoiceOrigin(StrEnum):
+class ChoiceOrigin(str, Enum):
     """Where a choice was made, in the words of a report."""
 
     PLOT = "chosen on the plot"

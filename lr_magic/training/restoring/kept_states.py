@@ -109,7 +109,7 @@ class ArrayState:
         if self._array.shape != self._copy.shape or self._array.dtype != self._copy.dtype:
             return False
         self._array[...] = self._copy
-        return self._array.tobytes() == self._copy.tobytes()
+        return bool(self._array.tobytes() == self._copy.tobytes())
 
 
 class ClassState:
