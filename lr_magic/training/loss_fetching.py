@@ -26,6 +26,12 @@ class LossFetcher(Protocol):
     def add(self, loss: torch.Tensor) -> list[float]:
         """Hand in the loss of the step just made; returns the losses that have arrived, oldest first."""
 
+    def earlier(self) -> list[float]:
+        """Wait for all losses handed in but the last, and return those not yet returned.
+
+        Called after each `add`, it gives every loss exactly one step late.
+        """
+
     def finish(self) -> list[float]:
         """Wait for all losses handed in so far and return those not yet returned."""
 
@@ -42,6 +48,10 @@ class ImmediateFetcher:
     def add(self, loss: torch.Tensor) -> list[float]:
         """Read the loss."""
         return [loss.item()]
+
+    def earlier(self) -> list[float]:
+        """Nothing is ever left."""
+        return []
 
     def finish(self) -> list[float]:
         """Nothing is ever left."""
@@ -68,10 +78,20 @@ class LateFetcher:
         now = self._clock()
         if not self._waiting:
             self._waiting_since = now
-        self._waiting.append(loss)
+        # A copy: the next step of a CUDA graph writes its loss to the same place.
+        self._waiting.append(loss.to(torch.float32, copy=True))
         if len(self._waiting) >= _GROUP_SIZE or now - self._waiting_since >= _GROUP_SECONDS:
             self._send()
         return self._arrived() if self._groups else []
+
+    def earlier(self) -> list[float]:
+        """Send the last loss off and wait for those before it, while the device works at the last."""
+        if self._waiting:
+            self._send()
+        losses: list[float] = []
+        while len(self._groups) > 1:
+            losses.extend(self._groups.popleft().read())
+        return losses
 
     def finish(self) -> list[float]:
         """Send the rest and wait for all of it."""
@@ -83,7 +103,7 @@ class LateFetcher:
         return losses
 
     def _send(self) -> None:
-        self._groups.append(_Group(torch.stack([loss.float() for loss in self._waiting])))
+        self._groups.append(_Group(torch.stack(self._waiting)))
         self._waiting = []
 
     def _arrived(self) -> list[float]:

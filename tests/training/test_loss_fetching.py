@@ -65,6 +65,52 @@ def test_a_nan_that_is_read_late_ends_the_curve_at_its_own_step(late):  # noqa: 
     assert len(result.losses) == 11
 
 
+class WatchedFetcher(LateFetcher):
+    """Notes, while the sweep goes on, how many steps behind the loss that is read last lies."""
+
+    def __init__(self):
+        super().__init__(clock=lambda: 0.0)
+        self.steps_behind = []
+        self._num_in = self._num_out = 0
+
+    def add(self, loss):
+        self._num_in += 1
+        return self._noted(super().add(loss))
+
+    def earlier(self):
+        return self._noted(super().earlier())
+
+    def _noted(self, numbers):
+        self._num_out += len(numbers)
+        if numbers:
+            self.steps_behind.append(self._num_in - self._num_out)
+        return numbers
+
+
+def test_a_sweep_that_chooses_its_rates_reads_every_loss_after_a_further_step(monkeypatch):
+    plain = range_test(small_setup(lr=0.1, optimizer=torch.optim.SGD))
+    fetchers = []
+
+    def watched(_device):
+        fetchers.append(WatchedFetcher())
+        return fetchers[-1]
+
+    monkeypatch.setattr(sweep, "fetcher_for", watched)
+    torch.manual_seed(0)
+    late_result = range_test(small_setup(lr=0.1, optimizer=torch.optim.SGD))
+    assert len(fetchers[0].steps_behind) > 10
+    assert min(fetchers[0].steps_behind) >= 1
+    assert late_result.lrs.tolist() == plain.lrs.tolist()
+    assert late_result.losses.tolist() == plain.losses.tolist()
+
+
+def test_a_loss_is_kept_although_the_next_step_writes_to_its_place():
+    fetcher, place = LateFetcher(clock=lambda: 0.0), torch.zeros(())
+    for number in range(5):
+        fetcher.add(place.fill_(number))
+    assert fetcher.finish() == [0.0, 1.0, 2.0, 3.0, 4.0]
+
+
 def losses(count):
     return [torch.tensor(float(number)) for number in range(count)]
 

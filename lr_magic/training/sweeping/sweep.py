@@ -121,8 +121,8 @@ class Sweep:
         self._num_at_lr = (self._num_at_lr + 1) % self._batches_per_lr
         for number in self._fetcher.add(loss):
             self._take(number)
-        if self._plan.needs_last_loss:
-            for number in self._fetcher.finish():
+        if self._plan.needs_losses:
+            for number in self._fetcher.earlier():
                 self._take(number)
         return self.stop_reason is None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from lr_magic.pure.curve_reading.adaptive_sweep import AdaptiveStrides
@@ -29,8 +30,8 @@ class SweepPlan(Protocol):
     end_reason: StopReason
 
     @property
-    def needs_last_loss(self) -> bool:
-        """Whether the next rate hangs on the loss of the step before it."""
+    def needs_losses(self) -> bool:
+        """Whether the next rate hangs on the losses of the steps before the last."""
 
     def next_lr(self, paused_seconds: float) -> float | None:
         """Next rate; None once there is none, for `end_reason`."""
@@ -40,7 +41,7 @@ class SweepPlan(Protocol):
 
 
 class AdaptivePlan:
-    """Rates that follow from the losses.
+    """Rates that follow from the losses, but for the loss of the step just made: a device may still be at work on it.
 
     Parameters
     ----------
@@ -51,25 +52,31 @@ class AdaptivePlan:
     def __init__(self, strides: AdaptiveStrides) -> None:
         self.end_reason = StopReason.COMPLETED
         self._strides = strides
+        self._num_unjudged = 0
+        self._arrived: deque[float] = deque()
 
     @property
-    def needs_last_loss(self) -> bool:
-        """Whether the loss may still change the strides."""
+    def needs_losses(self) -> bool:
+        """Whether a loss may still change the strides."""
         return self._strides.are_large
 
     def next_lr(self, paused_seconds: float) -> float | None:  # noqa: ARG002 - a pause costs no steps
-        """Next rate."""
+        """Next rate; the same on every device, whether the last loss has arrived or not."""
+        while self._num_unjudged > 1 and self._arrived:
+            self._strides.take(self._arrived.popleft())
+            self._num_unjudged -= 1
+        self._num_unjudged += 1
         return self._strides.next_lr()
 
     def take(self, loss: float) -> None:
         """Take in the loss of a rate."""
-        self._strides.take(loss)
+        self._arrived.append(loss)
 
 
 class StepPlan:
     """A fixed number of rates."""
 
-    needs_last_loss = False
+    needs_losses = False
 
     def __init__(self, settings: SweepSettings) -> None:
         self.end_reason = StopReason.COMPLETED
@@ -97,7 +104,7 @@ class TimePlan:
         Seconds, for tests.
     """
 
-    needs_last_loss = False
+    needs_losses = False
 
     def __init__(self, settings: SweepSettings, clock: Callable[[], float] = time.perf_counter) -> None:
         self.end_reason = StopReason.COMPLETED
