@@ -69,17 +69,19 @@ class GrowingCurve:
 
         Where neighbouring steps share a bucket, the raw line goes through the extremes of each.
         """
-        steps, raw = self._losses.envelope
-        lrs = np.interp(steps, self._lrs.steps, self._lrs.means)
-        return lrs, raw, np.interp(steps, self._losses.steps, self.smoothed)
+        beside = self._losses.at_extremes
+        return beside(self._lrs.means), self._losses.extremes, beside(self.smoothed)
+
+    @property
+    def threshold(self) -> float | None:
+        """Loss above which the sweep ends; None while too few losses are known."""
+        for loss in self._unjudged:
+            self._rule.update(loss)
+        self._unjudged.clear()
+        return self._rule.threshold
 
     @property
     def levels(self) -> Levels | None:
         """The levels; None while too few losses are known."""
-        for loss in self._unjudged:
-            self._rule.update(loss)
-        self._unjudged.clear()
-        finite = self.smoothed[np.isfinite(self.smoothed)]
-        if self._rule.threshold is None or not len(finite):
-            return None
-        return Levels(self._rule.threshold, float(finite.min()))
+        threshold, finite = self.threshold, self.smoothed[np.isfinite(self.smoothed)]
+        return None if threshold is None or not len(finite) else Levels(threshold, float(finite.min()))

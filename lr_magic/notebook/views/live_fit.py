@@ -7,7 +7,6 @@ from html import escape
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-import numpy as np
 from ipywidgets import HTML
 
 from lr_magic.notebook.views.epoch_table import epoch_table_html
@@ -28,6 +27,8 @@ from lr_magic.pure.results.fit_event import EventKind
 from lr_magic.pure.results.fit_history import best_of
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from lr_magic.pure.results.fit_event import FitEvent
     from lr_magic.pure.results.fit_history import FitHistory
     from lr_magic.pure.results.records import EpochRecord, StepRecord
@@ -146,8 +147,8 @@ class LiveFit:
 
     def _draw_losses(self, smoothed: np.ndarray) -> None:
         # where neighbouring steps share a bucket, the raw line goes through the extremes of each
-        steps, raw = self._curve.envelope
-        self.figure.draw_losses(steps, raw, np.interp(steps, self._curve.steps, smoothed))
+        beside = self._curve.at_extremes
+        self.figure.draw_losses(beside(self._curve.steps), self._curve.extremes, beside(smoothed))
 
     def _draw_done(self) -> None:
         self.figure.schedule.draw_done(self._lrs.steps, self._lrs.means)

@@ -124,8 +124,7 @@ class LiveRangeTest:
     def _draw_curve(self) -> None:
         self._curve.refresh()
         self._widen()
-        levels = self._curve.levels
-        limits = self._limits.update(self._curve.smoothed, levels.threshold if levels else None)
+        limits = self._limits.update(self._curve.smoothed, self._curve.threshold)
         if limits is None:
             self.figure.draw_curve(*self._curve.points)
         else:

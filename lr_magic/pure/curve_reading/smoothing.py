@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ _KERNEL_REACH = 3.0
 # neighbours on the left, so from there on it counts by the logarithm of its logarithm.
 _BLOW_UP_SPREADS = 6.0
 _LARGEST_DOUBLE_LOG = 6.5  # exp(exp(6.5)) is about 1e289
+_TINY = 1e-300  # instead of a division by zero
 
 
 def smooth(losses: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -47,10 +49,11 @@ def smooth(losses: Sequence[float] | np.ndarray) -> np.ndarray:
     """
     values = np.asarray(losses, dtype=np.float64).ravel()
     is_finite = np.isfinite(values)
-    if not is_finite.any():
+    known = values[is_finite]
+    if not known.size:
         return np.full(values.shape, np.nan)
-    scale = float(np.abs(values[is_finite]).max()) or 1.0
-    centre, limit = _blow_up_limit(values[is_finite] / scale)
+    scale = float(np.abs(known).max()) or 1.0
+    centre, limit = _blow_up_limit(known / scale)
     compressed = _compress(np.where(is_finite, values / scale, centre), centre, limit)
     smoothed = _expand(_local_lines(compressed, is_finite), centre, limit) * scale
     return np.where(is_finite, smoothed, np.nan)
@@ -58,28 +61,36 @@ def smooth(losses: Sequence[float] | np.ndarray) -> np.ndarray:
 
 def _local_lines(values: np.ndarray, is_known: np.ndarray) -> np.ndarray:
     """Value at each point of the weighted least-squares line through its neighbourhood."""
-    bandwidth = max(1.0, _BANDWIDTH * math.sqrt(values.size))
-    reach = math.ceil(_KERNEL_REACH * bandwidth)
-    offsets = np.arange(-reach, reach + 1.0)
-    kernel = np.exp(-0.5 * (offsets / bandwidth) ** 2)
+    kernel, first, second = _kernel_moments(values.size)
     weights = is_known.astype(np.float64)
     # Differences to the mean keep the digits of losses that vary little around a large value.
     mean = float(values[is_known].mean())
     weighted = (values - mean) * weights
-    # np.convolve turns the kernel round, hence the minus of the odd moments.
-    s0, s1, s2 = (_windowed(weights, kernel * power) for power in (1.0, -offsets, offsets**2))
-    t0, t1 = (_windowed(weighted, kernel * power) for power in (1.0, -offsets))
-    determinant = s0 * s2 - s1**2
-    has_line = determinant > 1e-12 * (s0 * s2 + 1e-300)
-    line = np.divide(s2 * t0 - s1 * t1, determinant, out=np.zeros_like(values), where=has_line)
-    level = np.divide(t0, s0, out=np.zeros_like(values), where=s0 > 0)
-    smoothed: np.ndarray = mean + np.where(has_line, line, level)
+    s0, s1, s2 = (_windowed(weights, moment) for moment in (kernel, first, second))
+    t0, t1 = (_windowed(weighted, moment) for moment in (kernel, first))
+    product = s0 * s2
+    determinant = product - s1**2
+    has_line = determinant > 1e-12 * product + _TINY
+    # A point that is alone in its neighbourhood has a level but no slope; one without any has neither.
+    above = np.where(has_line, s2 * t0 - s1 * t1, t0)
+    below = np.where(has_line, determinant, np.maximum(s0, _TINY))
+    smoothed: np.ndarray = mean + above / below
     return smoothed
+
+
+@lru_cache(maxsize=16)
+def _kernel_moments(num_points: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The kernel, and the kernel times the first and second power of the offset."""
+    bandwidth = max(1.0, _BANDWIDTH * math.sqrt(num_points))
+    reach = math.ceil(_KERNEL_REACH * bandwidth)
+    offsets = np.arange(-reach, reach + 1.0)
+    kernel = np.exp(-0.5 * (offsets / bandwidth) ** 2)
+    return kernel, kernel * offsets, kernel * offsets**2
 
 
 def _windowed(values: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     reach = kernel.size // 2
-    sums: np.ndarray = np.convolve(values, kernel)[reach : reach + values.size]
+    sums: np.ndarray = np.correlate(values, kernel, "full")[reach : reach + values.size]
     return sums
 
 
@@ -93,7 +104,7 @@ def _blow_up_limit(values: np.ndarray) -> tuple[float, float]:
 
 
 def _compress(values: np.ndarray, centre: float, limit: float) -> np.ndarray:
-    if not math.isfinite(limit):
+    if values.max() <= centre + limit:
         return values
     excess = np.maximum(values - centre - limit, 0.0) / limit
     compressed: np.ndarray = np.minimum(values, centre + limit) + limit * np.log1p(np.log1p(excess))
@@ -101,7 +112,7 @@ def _compress(values: np.ndarray, centre: float, limit: float) -> np.ndarray:
 
 
 def _expand(values: np.ndarray, centre: float, limit: float) -> np.ndarray:
-    if not math.isfinite(limit):
+    if values.max() <= centre + limit:
         return values
     excess = np.clip((values - centre - limit) / limit, 0.0, _LARGEST_DOUBLE_LOG)
     expanded: np.ndarray = np.minimum(values, centre + limit) + limit * np.expm1(np.expm1(excess))
