@@ -154,6 +154,7 @@ def main() -> None:
         ]
         for n in found["sweep"]
     ]
+    curve, nothing = (f"{1e3 * found[sent]:.2f} ms" for sent in ("curve", "nothing"))
     write_section(
         "view",
         f"""
@@ -163,13 +164,13 @@ def main() -> None:
 
 {table(["1,000 steps of 10 ms", *runs], of_runs)}
 
-By the length of the run; a redraw is that of the curve, the largest part of the view, between steps of a real training and
-in its thread:
+By the length of the run; a redraw is that of the curve, the largest part of the view, in the thread of a real training and
+between its steps:
 
 {table(["steps so far", "a step of a sweep", "of a training", "a redraw of a sweep", "of a training"], of_lengths)}
 
-Most of it is sending: a curve costs {1e3 * found["curve"]:.2f} ms in all threads of the kernel, ipykernel's own included, and a message with
-nothing in it {1e3 * found["nothing"]:.2f} ms.
+Most of it is sending. In all threads of the kernel, ipykernel's own included, to send a curve takes {curve}, and to send
+a message with nothing in it {nothing}.
 """,
     )
 

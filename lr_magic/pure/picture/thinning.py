@@ -47,10 +47,8 @@ class ThinnedCurve:
         self._num_steps += 1
         if not math.isfinite(value):
             return
-        if value < self._lows[-1]:
-            self._lows[-1] = value
-        if value > self._highs[-1]:
-            self._highs[-1] = value
+        self._lows[-1] = min(self._lows[-1], value)
+        self._highs[-1] = max(self._highs[-1], value)
         self._sums[-1] += value
         self._counts[-1] += 1.0
 
@@ -63,7 +61,9 @@ class ThinnedCurve:
     def means(self) -> np.ndarray:
         """(n,) float64: the mean of each bucket; NaN where it has no finite value."""
         counts = np.array(self._counts)
-        return np.divide(np.array(self._sums), counts, out=np.full(len(counts), np.nan), where=counts > 0.0)
+        means = np.full(len(counts), np.nan)
+        np.divide(np.array(self._sums), counts, out=means, where=counts > 0.0)
+        return means
 
     @property
     def extremes(self) -> np.ndarray:
