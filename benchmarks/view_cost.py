@@ -164,13 +164,13 @@ def main() -> None:
 
 {table(["1,000 steps of 10 ms", *runs], of_runs)}
 
-By the length of the run; a redraw is that of the curve, the largest part of the view, in the thread of a real training and
-between its steps:
+By the length of the run; a redraw is that of the curve, the largest part of the view, in the thread of a real training
+and between its steps:
 
 {table(["steps so far", "a step of a sweep", "of a training", "a redraw of a sweep", "of a training"], of_lengths)}
 
-Most of it is sending. In all threads of the kernel, ipykernel's own included, to send a curve takes {curve}, and to send
-a message with nothing in it {nothing}.
+Most of it is sending. In all threads of the kernel, ipykernel's own included, sending a curve takes {curve}, and a message
+with nothing in it {nothing}.
 """,
     )
 
