@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
+
+from traitlets.config import Config
 
 from lr_magic.notebook.compare_magic import CompareMagics
 from lr_magic.notebook.completion import completer_for
 from lr_magic.notebook.layer_magics import LayerMagics
 from lr_magic.notebook.magics import LrMagics
+from lr_magic.notebook.settings.configured import refused_values
 from lr_magic.notebook.views.screen_choice import is_kernel
 
 if TYPE_CHECKING:
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
 def load(shell: InteractiveShell) -> None:
     """Register the magics with a shell; loading twice is loading once."""
     unload(shell)
+    _leave_out_refused_values(shell)
     magics = LrMagics(shell)
     for each in (magics, LayerMagics(shell, magics.undo), CompareMagics(shell, magics.shown)):
         shell.register_magics(each)
@@ -38,6 +43,13 @@ def unload(shell: InteractiveShell) -> None:
     magics.shown.remove()
     magics.between_cells.close()
     _take_away(shell, magics)
+
+
+def _leave_out_refused_values(shell: InteractiveShell) -> None:
+    section = shell.config.get("LrMagics", Config())
+    for name, error in list(refused_values(section)):
+        sys.stderr.write(f"LrMagics.{name} is left at its default: {error}\n")
+        del section[name]
 
 
 def _take_away(shell: InteractiveShell, magics: Any) -> None:

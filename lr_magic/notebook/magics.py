@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class
-from traitlets import Float, Int
 
 from lr_magic.notebook.between_cells import BetweenCells
 from lr_magic.notebook.dry_run import show_preview
@@ -16,6 +15,7 @@ from lr_magic.notebook.find_training import TypedMagic, find_training
 from lr_magic.notebook.fit_undo import UndoSlot
 from lr_magic.notebook.runs import run_one_cycle, run_range_test
 from lr_magic.notebook.settings.arguments import CYCLE_ARGUMENTS, SWEEP_ARGUMENTS, parse_with_clause, with_arguments
+from lr_magic.notebook.settings.configured import ConfiguredDefaults
 from lr_magic.notebook.settings.cycle_settings import cycle_settings, resumed_settings
 from lr_magic.notebook.settings.session_settings import history_before, session_settings, training_to_resume
 from lr_magic.notebook.settings.sweep_settings import sweep_settings
@@ -33,22 +33,8 @@ if TYPE_CHECKING:
 
 
 @magics_class
-class LrMagics(Magics):
+class LrMagics(ConfiguredDefaults, Magics):
     """`%lr_find` and `%fit_one_cycle`, and the defaults of their options."""
-
-    start_lr = Float(None, allow_none=True, min=0, help="First rate of a sweep; None: by the losses.").tag(config=True)
-    end_lr = Float(None, allow_none=True, min=0, help="Last rate of a sweep; None: by the losses.").tag(config=True)
-    num_steps = Int(None, allow_none=True, min=1, help="Number of rates in a sweep; None: by the losses.").tag(
-        config=True
-    )
-    batches_per_lr = Int(1, min=1, help="Batches run at each learning rate of a sweep.").tag(config=True)
-    divergence_factor = Float(4.0, min=0, help="How far above its fall the loss may rise in a sweep.").tag(config=True)
-    epochs = Int(1, min=1, help="Number of epochs of a one-cycle training.").tag(config=True)
-    pct_start = Float(0.3, min=0, max=1, help="Fraction of a cycle spent in warm-up.").tag(config=True)
-    div_factor = Float(25.0, help="The initial lr is the peak lr divided by this.").tag(config=True)
-    final_div_factor = Float(1e4, help="The final lr is the initial lr divided by this.").tag(config=True)
-    base_momentum = Float(0.85, help="Momentum, or Adam's beta1, at the peak lr.").tag(config=True)
-    max_momentum = Float(0.95, help="Momentum, or Adam's beta1, at both ends of a cycle.").tag(config=True)
 
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)

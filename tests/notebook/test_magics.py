@@ -367,6 +367,15 @@ def test_unload_takes_everything_back(global_shell):
     assert footprint() == before
 
 
+@pytest.mark.parametrize("rejected", ["num_steps = 'many'", "pct_start = 3"])
+def test_a_configured_value_that_is_refused_does_not_keep_the_magics_away(notebook, rejected, capsys):
+    run(notebook, f"%config LrMagics.{rejected}")  # IPython says no, and keeps the value
+    run(notebook, "%reload_ext lr_magic")
+    assert f"LrMagics.{rejected.split()[0]} is left at its default" in capsys.readouterr().err
+    run(notebook, "%config LrMagics.epochs = 2")
+    assert len(run(notebook, "r = %lr_find --num-steps 5 --no-stop\nr").lrs) == 5
+
+
 def test_a_cell_under_our_own_magic_counts_as_the_persons_loop(notebook):
     run(notebook, f"%%lr_find --num-steps 5 --no-stop for xb, yb in train_loader\n{FOR_BODY}")
     result = run(notebook, "r = %lr_find --num-steps 5 --no-stop\nr")

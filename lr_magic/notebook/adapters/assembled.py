@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lr_magic.notebook.discovery.attempts import Failure, attempt, why_not_a_loss
 from lr_magic.notebook.discovery.describe import describe_loader, describe_model, describe_optimizer
-from lr_magic.notebook.discovery.device import device_of
+from lr_magic.notebook.discovery.device import training_device
 from lr_magic.notebook.discovery.identity import optimized
 from lr_magic.notebook.discovery.request import Discovered
 from lr_magic.notebook.discovery.trial_batches import draw_trial_batches
@@ -80,7 +80,7 @@ def assembled(parts: FrameworkParts, notebook: Notebook) -> Discovered:
         train_loader=parts.train.value,
         compute_loss=parts.compute_loss,
         valid_loader=parts.valid.value if parts.valid is not None else None,
-        device=device_of(parts.model, request, notebook.namespace),
+        device=training_device(parts.model, request, notebook.namespace),
         accumulate=request.accumulate if request.accumulate != 1 else parts.accumulate,
         clip_norm=request.clip_norm if request.clip_norm is not None else parts.clip_norm,
         amp=request.amp if request.amp is not None else parts.amp,

@@ -24,7 +24,7 @@ from lr_magic.notebook.body.stepping import goes_backward, steps_conditionally
 from lr_magic.notebook.body.training_body import TrainingBody
 from lr_magic.notebook.discovery.candidates import collect
 from lr_magic.notebook.discovery.cell_history import CellHistory
-from lr_magic.notebook.discovery.device import device_of
+from lr_magic.notebook.discovery.device import training_device
 from lr_magic.notebook.discovery.loaders import valid_loader
 from lr_magic.notebook.discovery.request import Discovered, DiscoveryRequest
 from lr_magic.pure.errors import SettingError
@@ -149,7 +149,7 @@ def _setup(
         train_loader=read.loop,
         compute_loss=forward,
         valid_loader=read.valid_loop,
-        device=device_of(model, request, namespace),
+        device=training_device(model, request, namespace),
         accumulate=request.accumulate,
         clip_norm=request.clip_norm,
         amp=request.amp,

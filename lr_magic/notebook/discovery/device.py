@@ -8,6 +8,7 @@ import torch
 
 from lr_magic.notebook.discovery.lookup import look_up
 from lr_magic.pure.errors import DiscoveryError
+from lr_magic.training.setup import device_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,15 +18,15 @@ if TYPE_CHECKING:
     from lr_magic.notebook.discovery.request import DiscoveryRequest
 
 
-def device_of(model: nn.Module, request: DiscoveryRequest, namespace: Mapping[str, object]) -> torch.device:
-    """Return the device of the model's parameters; the one that was asked for must be the same.
+def training_device(model: nn.Module, request: DiscoveryRequest, namespace: Mapping[str, object]) -> torch.device:
+    """Return the device of the model, which the one that was asked for must be, else the accelerator that torch names.
 
     Raises
     ------
     DiscoveryError
         If the person asked for another device than the model is on: moving a model is theirs to do.
     """
-    held = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    held = device_of(model)
     if request.device is None:
         return held
     asked = _parsed(request.device, namespace, request.magic)

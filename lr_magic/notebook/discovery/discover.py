@@ -11,7 +11,7 @@ from lr_magic.notebook.adapters.registry import find_with_adapter
 from lr_magic.notebook.discovery.beside import touched_beside
 from lr_magic.notebook.discovery.candidates import collect
 from lr_magic.notebook.discovery.cell_history import CellHistory
-from lr_magic.notebook.discovery.device import device_of
+from lr_magic.notebook.discovery.device import training_device
 from lr_magic.notebook.discovery.find_step import find_step
 from lr_magic.notebook.discovery.findings import findings_of
 from lr_magic.notebook.discovery.loaders import test_loader, train_choice, valid_loader
@@ -63,7 +63,7 @@ def _discover(namespace: Mapping[str, object], request: DiscoveryRequest, cells:
         train=train.loader if train is not None else None,
         train_rivals=train.rivals if train is not None else (),
         valid=valid,
-        device=device_of(wiring.model.value, request, namespace),
+        device=training_device(wiring.model.value, request, namespace),
         offered=None if valid else test_loader(candidates),
     )
     parts, found = find_step(parts, candidates, request, namespace, cells)

@@ -7,6 +7,7 @@ import doctest
 import importlib
 import pkgutil
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,9 +17,11 @@ from torch import nn
 import lr_magic.notebook.discovery as package
 from lr_magic.notebook.discovery.cell_history import UNKNOWN_MOMENT, CellHistory
 from lr_magic.notebook.discovery.cells import parse_cell
+from lr_magic.notebook.discovery.device import training_device
 from lr_magic.notebook.discovery.index_guard import IndexGuard
 from lr_magic.notebook.discovery.own_step.names import changes, reads
 from lr_magic.notebook.discovery.own_step.slicing import names_carried
+from lr_magic.notebook.discovery.request import DiscoveryRequest
 from lr_magic.notebook.discovery.words import Split, sounds_like_loader, split_of
 
 MODULES = [m.name for m in pkgutil.walk_packages(package.__path__, package.__name__ + ".")]
@@ -128,3 +131,10 @@ def test_the_check_for_traces_sees_one(notebook, monkeypatch):
     )
     with pytest.raises(AssertionError, match="running_mean"):
         book.find()
+
+
+def test_a_model_without_parameters_runs_on_the_accelerator_that_torch_names(monkeypatch):
+    named = SimpleNamespace(is_available=lambda: True, current_accelerator=lambda: torch.device("meta"))
+    monkeypatch.setattr(torch, "accelerator", named)
+    assert training_device(nn.Identity(), DiscoveryRequest(), {}) == torch.device("meta")
+    assert training_device(nn.BatchNorm1d(2, affine=False), DiscoveryRequest(), {}) == torch.device("cpu")
