@@ -514,3 +514,21 @@ def test_one_peak_per_group(model, loader):
     optimizer.register_step_pre_hook(lambda opt, *_: used.append([group["lr"] for group in opt.param_groups]))
     intercepted_one_cycle(lambda: loop(model, optimizer, loader, epochs=1), total_steps=8, max_lr=[0.01, 0.1])
     assert all(high == pytest.approx(10 * low) for low, high in used)
+
+
+def test_an_optimizer_of_a_former_model_is_told_at_its_first_step(model, loader):
+    former = torch.optim.SGD(copy.deepcopy(model).parameters(), lr=0.1)
+    with pytest.raises(DiscoveryError, match="none of its parameters has a gradient"):
+        intercepted_range_test(lambda: loop(model, former, loader), SETTINGS)
+    with pytest.raises(DiscoveryError, match="none of its parameters has a gradient"):
+        intercepted_one_cycle(lambda: loop(model, former, loader), total_steps=12, max_lr=0.1)
+
+
+def test_an_optimizer_that_drops_its_gradients_in_its_step_is_no_former_one(model, loader):
+    class Dropping(torch.optim.SGD):
+        def step(self, closure=None):
+            super().step(closure)
+            self.zero_grad()
+
+    result = intercepted_range_test(lambda: loop(model, Dropping(model.parameters(), lr=0.1), loader), SETTINGS)
+    assert len(result.lrs) == SETTINGS.num_steps

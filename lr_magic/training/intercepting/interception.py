@@ -11,6 +11,7 @@ from lr_magic.pure.errors import DiscoveryError
 from lr_magic.training.frozen_heap import frozen_heap
 from lr_magic.training.intercepting.interception_hooks import method_wrapped, steps_told_to
 from lr_magic.training.intercepting.interception_losses import LossLedger
+from lr_magic.training.intercepting.interception_rates import has_gradients
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +64,7 @@ class Interception:
         self._stepped: list[Any] = []
         self._question: DiscoveryError | None = None
         self._is_over = False
+        self._had_gradients = False
         self._held_loaders = ExitStack()
         self.followed: Any = None
         self.num_steps = 0
@@ -118,7 +120,14 @@ class Interception:
         if optimizer is not self.followed:
             return
         self.num_steps += 1
-        if loss is None:
+        # a closure makes them within the step; another optimizer may drop them there
+        self._had_gradients = self._had_gradients or has_gradients(optimizer)
+        if loss is not None and not self._had_gradients:
+            self._ask(
+                f"{self._name_of(optimizer)} stepped, and none of its parameters has a gradient: the loss is of "
+                "another model, a former one perhaps, or all is frozen. → run the cell that makes the optimizer again"
+            )
+        elif loss is None:
             self._ask(
                 "The optimizer stepped, and no loss went backward through torch before. → `%lr_find` on the model"
             )
@@ -137,6 +146,7 @@ class Interception:
             )
         if is_asked or self._asked is None:
             self.followed = optimizer
+            self._had_gradients = has_gradients(optimizer)
             self._driver.begin(optimizer)
 
     def _ask(self, question: str) -> None:

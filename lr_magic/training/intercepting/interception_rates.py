@@ -31,6 +31,11 @@ def device_of(optimizer: Any) -> torch.device:
     return next(_parameters(optimizer), torch.empty(0)).device
 
 
+def has_gradients(optimizer: Any) -> bool:
+    """Whether any parameter of an optimizer has a gradient."""
+    return any(parameter.grad is not None for parameter in _parameters(optimizer))
+
+
 def _parameters(optimizer: Any) -> Iterator[torch.Tensor]:
     for group in optimizer.param_groups:
         yield from group["params"]
