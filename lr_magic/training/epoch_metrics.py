@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import torch
 
 from lr_magic.pure.errors import BatchError
+from lr_magic.training.loss_fetching import type_of_means
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,7 +111,7 @@ def mean_over_batches(values: Sequence[Any]) -> Any:
 def as_floats(values: list[Any]) -> list[float]:
     """Numbers and tensors with one element as floats; tensors are read together."""
     if values and all(isinstance(value, torch.Tensor) for value in values):
-        numbers: list[float] = torch.stack([value.reshape(()).float() for value in values]).tolist()
+        numbers: list[float] = torch.stack([value.reshape(()).to(type_of_means(value)) for value in values]).tolist()
         return numbers
     return [float(value) for value in values]
 

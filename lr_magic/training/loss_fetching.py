@@ -20,6 +20,11 @@ _GROUP_SIZE = 32
 _MOST_GROUPS = 2
 
 
+def type_of_means(loss: torch.Tensor) -> torch.dtype:
+    """Type in which losses are kept and averaged: single precision for half ones; a double one may lie beyond it."""
+    return torch.promote_types(loss.dtype, torch.float32)
+
+
 class LossFetcher(Protocol):
     """Takes the loss of each step, gives back numbers in the same order."""
 
@@ -79,7 +84,7 @@ class LateFetcher:
         if not self._waiting:
             self._waiting_since = now
         # A copy: the next step of a CUDA graph writes its loss to the same place.
-        self._waiting.append(loss.to(torch.float32, copy=True))
+        self._waiting.append(loss.to(type_of_means(loss), copy=True))
         if len(self._waiting) >= _GROUP_SIZE or now - self._waiting_since >= _GROUP_SECONDS:
             self._send()
         return self._arrived() if self._groups else []

@@ -9,6 +9,7 @@ import torch
 from lr_magic.pure.errors import BatchError
 from lr_magic.training.batches import EndOfBatches, count_samples
 from lr_magic.training.epoch_metrics import mean_over_batches
+from lr_magic.training.loss_fetching import type_of_means
 from lr_magic.training.setup import AUTOCAST_TYPES
 from lr_magic.training.update import Update
 
@@ -122,7 +123,7 @@ def _as_number(loss: torch.Tensor) -> torch.Tensor:
 def _mean_outcome(outcomes: list[StepOutcome]) -> StepOutcome:
     if len(outcomes) == 1:
         return outcomes[0]
-    loss = torch.stack([outcome.loss.float() for outcome in outcomes]).mean()
+    loss = torch.stack([outcome.loss.to(type_of_means(outcome.loss)) for outcome in outcomes]).mean()
     names = outcomes[0].metrics
     metrics = {name: mean_over_batches([outcome.metrics[name] for outcome in outcomes]) for name in names}
     return StepOutcome(loss, sum(outcome.num_samples for outcome in outcomes), metrics)

@@ -22,6 +22,7 @@ def fingerprint(setup):
             (id(m), type(m), m.training, tuple(m._forward_hooks), tuple(m._forward_pre_hooks)) for m in model.modules()
         ],
         "attributes": [{name: plain_attribute(value) for name, value in vars(m).items()} for m in model.modules()],
+        "scripted": [attributes_of_scripted(m) for m in model.modules() if isinstance(m, torch.jit.ScriptModule)],
         "schedulers": [plain(each.state_dict()) for each in schedulers_of(model)],
         "loader": {name: plain_attribute(value) for name, value in vars(loader).items()}
         if hasattr(loader, "__dict__")
@@ -87,6 +88,11 @@ def plain_attribute(value):
     if isinstance(value, (int, float, str)):
         return value
     return (type(value), tuple(map(id, value))) if isinstance(value, (list, dict)) else type(value)
+
+
+def attributes_of_scripted(module):
+    values = {name: getattr(module, name) for name in module._concrete_type.get_attributes()}
+    return {name: (id(value) if torch.is_tensor(value) else None, plain(value)) for name, value in values.items()}
 
 
 def schedulers_of(model):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -240,6 +241,35 @@ def compiled():
     return TrainingSetup.supervised(model, setup.optimizer, setup.train_loader, nn.CrossEntropyLoss())
 
 
+class Counting(nn.Module):
+    """A module whose attributes TorchScript keeps: numbers, a list, a tensor that is no buffer, a buffer."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = nn.BatchNorm1d(6)
+        self.calls, self.log, self.memory = 0, [0], torch.zeros(2)
+        self.register_buffer("seen", torch.zeros(6), persistent=False)
+
+    def forward(self, x):
+        self.calls += 1
+        self.log.append(self.calls)
+        self.memory = self.memory + 1
+        self.seen += x.mean(0)
+        return self.norm(x)
+
+
+def scripted():
+    model = nn.Sequential(torch.jit.script(Counting()), nn.Linear(6, 2))
+    return warm(small_setup(model=model))
+
+
+def traced_in_eval():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        model = torch.jit.trace(small_model().cpu(), small_data().tensors[0][:4], check_trace=False)
+    return small_setup(model=model.eval())
+
+
 def data_parallel():
     model = nn.DataParallel(small_model())
     if place.device.type == "cpu":
@@ -391,6 +421,8 @@ KINDS = [
     with_scaler,
     clipped_and_accumulated,
     compiled,
+    scripted,
+    traced_in_eval,
     data_parallel,
     with_generator,
     own_sampler,

@@ -254,6 +254,17 @@ def test_accumulated_losses_are_summed(model, optimizer, loader):
     assert result.losses == pytest.approx([sum(pieces[:4]), sum(pieces[4:])])
 
 
+def test_accumulated_losses_in_double_precision_may_be_huge(model, optimizer, loader):
+    def train():
+        for number, batch in enumerate(loader):
+            (loss_of(model, batch).double() + 1e45).backward()
+            if number % 4 == 3:
+                optimizer.step()
+                optimizer.zero_grad()
+
+    assert intercepted_range_test(train, SETTINGS).losses.tolist() == [4e45, 4e45]
+
+
 def test_losses_whose_gradients_were_zeroed_do_not_count(model, optimizer, loader):
     kept = []
 

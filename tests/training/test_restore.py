@@ -207,8 +207,11 @@ def test_a_graph_from_before_still_goes_through_backward():
         lambda o: torch.optim.lr_scheduler.SequentialLR(
             o, [torch.optim.lr_scheduler.LinearLR(o), torch.optim.lr_scheduler.CosineAnnealingLR(o, 9)], [4]
         ),
+        lambda o: torch.optim.lr_scheduler.ChainedScheduler(
+            [torch.optim.lr_scheduler.LinearLR(o), torch.optim.lr_scheduler.ExponentialLR(o, 0.9)]
+        ),
     ],
-    ids=["OneCycleLR", "StepLR", "ReduceLROnPlateau", "SequentialLR"],
+    ids=["OneCycleLR", "StepLR", "ReduceLROnPlateau", "SequentialLR", "ChainedScheduler"],
 )
 def test_a_scheduler_that_the_block_steps_is_put_back(make):
     setup = plain()

@@ -60,6 +60,8 @@ def test_means_take_numbers_and_tensors():
     means.add({"a": 1.0, "b": torch.tensor(2.0)}, 1)
     means.add({"a": 4, "b": torch.tensor([5.0])}, 3)
     assert means.read() == {"a": 3.25, "b": 4.25}
+    means.add({"b": torch.tensor(1e45, dtype=torch.float64)}, 4)
+    assert means.read()["b"] == 5e44 + 2.125
     assert weighted_mean([], []) != weighted_mean([], [])
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from lr_magic.training.loss_fetching import type_of_means
+
 if TYPE_CHECKING:
     from lr_magic.training.intercepting.interception_backward import BackwardCall
 
@@ -45,4 +47,6 @@ class LossLedger:
         if not self._pieces:
             return None
         self._is_spent = True
-        return self._pieces[0] if len(self._pieces) == 1 else torch.stack([p.float() for p in self._pieces]).sum()
+        if len(self._pieces) == 1:
+            return self._pieces[0]
+        return torch.stack([piece.to(type_of_means(piece)) for piece in self._pieces]).sum()

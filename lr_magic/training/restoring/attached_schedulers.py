@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 
+# Attributes that tell a scheduler; a chain of them counts no steps of its own.
+_MARKS = frozenset({"last_epoch", "_schedulers"})
+
+
 def schedulers_of(optimizers: list[Optimizer], *, is_stepped_by_us: bool) -> list[Any]:
     """Find the schedulers that hold optimizers: the objects, or their attributes where only these are known.
 
@@ -28,5 +32,5 @@ def schedulers_of(optimizers: list[Optimizer], *, is_stepped_by_us: bool) -> lis
 
 def _is_scheduler(holder: object, optimizer: Optimizer) -> bool:
     if isinstance(holder, dict):
-        return holder.get("optimizer") is optimizer and "last_epoch" in holder
+        return holder.get("optimizer") is optimizer and not _MARKS.isdisjoint(holder)
     return isinstance(holder, LRScheduler)

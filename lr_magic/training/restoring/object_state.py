@@ -27,6 +27,7 @@ from lr_magic.training.restoring.kept_states import (
     ListState,
 )
 from lr_magic.training.restoring.random_state import GeneratorState, is_random_source
+from lr_magic.training.restoring.scripted_module import ScriptedState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,8 +113,7 @@ class ObjectWalk:
             if self._keep_tensor is not None:
                 self._keep_tensor(value)
         elif kind is _Kind.MODULE:
-            self.kept.append(ClassState(value))
-            self._enter(value, depth)
+            self._visit_module(value, depth)
         elif kind is _Kind.ARRAY:
             if value.nbytes <= _LARGEST_ARRAY and value.dtype != object and value.flags.writeable:
                 self.kept.append(ArrayState(value))
@@ -123,6 +123,14 @@ class ObjectWalk:
             self._visit_own_container(value, depth)
         elif depth > 0:
             self._enter(value, depth - 1)
+
+    def _visit_module(self, module: nn.Module, depth: int) -> None:
+        self.kept.append(ClassState(module))
+        self._enter(module, depth)
+        if isinstance(module, torch.jit.ScriptModule):
+            scripted = ScriptedState(module)
+            self.kept.append(scripted)
+            self._visit_all(scripted.parts, depth)
 
     def _visit_dict(self, content: dict[Any, Any], depth: int) -> None:
         if not content:
