@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from lr_magic.pure.curve_reading.divergence import DivergenceRule
+from lr_magic.pure.curve_reading.smoothing import smooth
 from lr_magic.pure.picture.y_limits import SettlingLimits, y_limits
 
 
@@ -39,7 +40,7 @@ def test_the_threshold_of_a_falling_sweep_is_always_in_sight():
     for num_steps in range(1, 101):
         losses = falling(num_steps)
         rule.update(losses[-1])
-        moved = limits.update(losses, rule.threshold)
+        moved = limits.update(losses, threshold=rule.threshold)
         num_moves += moved is not None
         shown = moved or shown
         if rule.threshold is not None:
@@ -48,11 +49,28 @@ def test_the_threshold_of_a_falling_sweep_is_always_in_sight():
 
 
 def test_a_threshold_far_above_does_not_flatten_the_curve():
-    assert SettlingLimits().update(falling(100), 80.0)[1] < 5.0
+    assert SettlingLimits().update(falling(100), threshold=80.0)[1] < 5.0
 
 
 def test_a_flat_start_looks_flat():
     losses = 2.3 + 0.01 * np.sin(np.arange(20))
-    low, high = SettlingLimits().update(losses, 2.65)
+    low, high = SettlingLimits().update(losses, threshold=2.65)
     assert high - low > 0.3
     assert high >= 2.65
+
+
+def test_a_trained_model_shows_its_noise_and_the_beginning_of_its_rise():
+    losses = 1e-4 * (1 + 0.5 * np.random.default_rng(0).normal(size=60))
+    losses[45:] *= np.exp(np.arange(15))
+    smoothed = smooth(losses)
+    low, high = y_limits(smoothed, losses)
+    flat = losses[:40]
+    assert np.mean((low <= flat) & (flat <= high)) > 0.7
+    assert high < 1e-3
+
+
+def test_noise_does_not_squash_a_fall_and_a_blow_up_is_no_noise():
+    losses = falling(100) + 0.05 * np.random.default_rng(0).normal(size=100)
+    assert y_limits(smooth(losses), losses) == y_limits(smooth(losses))
+    losses[60:] = np.exp(np.arange(40) + np.random.default_rng(1).normal(size=40))
+    assert y_limits(smooth(losses), losses)[1] < 10

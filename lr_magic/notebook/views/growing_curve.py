@@ -33,13 +33,13 @@ class GrowingCurve:
     ----------
     last
         Record of the last step; None before the first.
-    smoothed
-        (n,) float64, the smoothed losses as of the last `refresh`.
+    raw, smoothed
+        (n,) float64, the losses as of the last `refresh`.
     """
 
     def __init__(self, divergence_factor: float) -> None:
         self.last: StepRecord | None = None
-        self.smoothed = np.array([])
+        self.raw = self.smoothed = np.array([])
         self._first: StepRecord | None = None
         self._lrs = ThinnedCurve()
         self._losses = ThinnedCurve()
@@ -56,7 +56,8 @@ class GrowingCurve:
 
     def refresh(self) -> None:
         """Smooth what has come."""
-        self.smoothed = smooth(self._losses.means)
+        self.raw = self._losses.means
+        self.smoothed = smooth(self.raw)
 
     @property
     def lr_range(self) -> tuple[float, ...]:

@@ -127,8 +127,9 @@ class LiveFit:
 
     def finish(self, history: FitHistory) -> None:
         """Show the whole training and how it ended."""
-        smoothed = smooth(self._curve.means)
-        self.figure.set_y_limits(*y_limits(smoothed))
+        losses = self._curve.means
+        smoothed = smooth(losses)
+        self.figure.set_y_limits(*y_limits(smoothed, losses))
         self._draw_losses(smoothed)
         self._draw_done()
         self._show_epochs()
@@ -138,8 +139,9 @@ class LiveFit:
         self.status.value = ending_html("One-cycle training", length, history)
 
     def _losses_turn(self) -> None:
-        smoothed = smooth(self._curve.means)
-        limits = self._limits.update(smoothed)
+        losses = self._curve.means
+        smoothed = smooth(losses)
+        limits = self._limits.update(smoothed, losses)
         if limits is None:
             self._draw_losses(smoothed)
         else:

@@ -106,7 +106,7 @@ class LiveRangeTest:
         """Show the whole curve with its suggestion, what it says, and the choice."""
         self._widen()
         self.figure.draw_curve(result.lrs, result.losses, result.smoothed_losses)
-        limits = [y_limits(each.smoothed_losses) for each in (*self.overlays.results, result)]
+        limits = [y_limits(each.smoothed_losses, each.losses) for each in (*self.overlays.results, result)]
         self.figure.set_y_limits(min(low for low, _ in limits), max(high for _, high in limits))
         self._result = result
         if result.sharpness is not None:
@@ -124,7 +124,7 @@ class LiveRangeTest:
     def _draw_curve(self) -> None:
         self._curve.refresh()
         self._widen()
-        limits = self._limits.update(self._curve.smoothed, self._curve.threshold)
+        limits = self._limits.update(self._curve.smoothed, self._curve.raw, self._curve.threshold)
         if limits is None:
             self.figure.draw_curve(*self._curve.points)
         else:

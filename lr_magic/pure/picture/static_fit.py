@@ -28,10 +28,11 @@ def plot_fit(history: FitHistory) -> Figure:
     steps = np.array([step.step for step in history.steps])
     loss_axes.set(ylabel="loss")
     loss_axes.plot(steps, losses, color=palette.LOSS, alpha=0.3, linewidth=1, label="loss")
-    loss_axes.plot(steps, smooth(losses), color=palette.LOSS, linewidth=2, label="smoothed loss")
+    smoothed = smooth(losses)
+    loss_axes.plot(steps, smoothed, color=palette.LOSS, linewidth=2, label="smoothed loss")
     _plot_validation(loss_axes, history)
     if len(losses):
-        loss_axes.set_ylim(*y_limits(smooth(losses)))
+        loss_axes.set_ylim(*y_limits(smoothed, losses))
     add_legend(loss_axes)
     _draw_schedule(lr_axes, history)
     return figure

@@ -23,7 +23,7 @@ def plot_range_test(result: RangeTestResult) -> Figure:
     axes.plot(result.lrs, result.losses, color=palette.LOSS, alpha=0.3, linewidth=1, label="loss")
     axes.plot(result.lrs, result.smoothed_losses, color=palette.LOSS, linewidth=2, label="smoothed loss")
     if len(result.losses):
-        axes.set_ylim(*y_limits(result.smoothed_losses))
+        axes.set_ylim(*y_limits(result.smoothed_losses, result.losses))
     _mark_sharpness(axes, result)
     _mark_suggestion(axes, result)
     _mark_proposed(axes, result)

@@ -8,15 +8,23 @@ import numpy as np
 _LEAST_SPAN = 0.1
 # A threshold is too far above to be shown from here on, in heights of the curve.
 _FARTHEST = 2.5
+# Room for the raw losses: for normal noise, five in six of them are within so many medians of its size.
+_SCATTERS = 2.0
+# That room at most, in heights of the curve or of the loss, should a sweep have blown up from its start on.
+_MOST_ROOM = 4.0
 
 
-def y_limits(smoothed_losses: np.ndarray, *, below: float = 0.1, above: float = 0.3) -> tuple[float, float]:
-    """Limits that show the fall of the loss, not the height of its blow-up.
+def y_limits(
+    smoothed_losses: np.ndarray, losses: np.ndarray | None = None, *, below: float = 0.1, above: float = 0.3
+) -> tuple[float, float]:
+    """Limits that show the fall of the loss, or its noise where it does not fall, not the height of its blow-up.
 
     Parameters
     ----------
     smoothed_losses
         (n,) float64; values that are not finite are left out.
+    losses
+        (n,) float64, the raw ones, where they are drawn too: most of them are to be seen.
     below, above
         Spare room under the lowest loss and over the highest one before it, as parts of the fall. Losses that are
         never negative get no axis below 0.
@@ -37,7 +45,19 @@ def y_limits(smoothed_losses: np.ndarray, *, below: float = 0.1, above: float = 
     low, high = float(finite[lowest]), float(finite[: lowest + 1].max())
     fall = high - low or abs(high) * 0.1 or 1.0
     floor = 0.0 if low >= 0 else -np.inf
-    return max(low - below * fall, floor), high + above * fall
+    noise = (
+        0.0
+        if losses is None
+        else min(_SCATTERS * _scatter(losses - smoothed_losses), _MOST_ROOM * max(fall, abs(high)))
+    )
+    return max(low - max(below * fall, noise), floor), high + max(above * fall, noise)
+
+
+def _scatter(residuals: np.ndarray) -> float:
+    """Median size of the residuals; of the first half, since a blow-up is no noise. 0 where there is none."""
+    early = residuals[: (len(residuals) + 1) // 2]
+    sizes = np.sort(np.abs(early[np.isfinite(early)]))
+    return float(sizes[len(sizes) // 2]) if len(sizes) else 0.0
 
 
 class SettlingLimits:
@@ -49,12 +69,14 @@ class SettlingLimits:
     def __init__(self) -> None:
         self._shown: tuple[float, float] | None = None
 
-    def update(self, smoothed_losses: np.ndarray, threshold: float | None = None) -> tuple[float, float] | None:
-        """Take the losses seen so far, (n,) float64; the new limits if they have to move, else None.
+    def update(
+        self, smoothed_losses: np.ndarray, losses: np.ndarray | None = None, threshold: float | None = None
+    ) -> tuple[float, float] | None:
+        """Take the losses seen so far, (n,) float64 each; the new limits if they have to move, else None.
 
         The limits reach up to `threshold`, unless it lies so far above that the curve would be flat below it.
         """
-        low, high = y_limits(smoothed_losses)
+        low, high = y_limits(smoothed_losses, losses)
         high = max(high, low + _LEAST_SPAN * abs(low))
         if threshold is not None and threshold - low <= _FARTHEST * (high - low):
             high = max(high, threshold)
