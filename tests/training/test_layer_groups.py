@@ -100,6 +100,12 @@ def test_wrappers_are_looked_through(wrap):
     assert len(labels(wrap(Stages()))) == 6
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_model_of_torchscript_has_the_groups_of_its_modules():
+    net = nn.Sequential(nn.Linear(4, 8), nn.Sequential(nn.Linear(8, 8), nn.ReLU()), nn.Linear(8, 2))
+    assert labels(torch.jit.script(net)) == labels(net)
+
+
 def test_ones_own_groups_with_what_they_leave_out():
     model = Stages()
     found = find_layer_groups(model, [["conv1", "layer1"], "layer3", "fc"])

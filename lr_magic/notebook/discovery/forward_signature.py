@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import torch
 
 from lr_magic.notebook.discovery.identity import unwrapped
 from lr_magic.notebook.discovery.words import sounds_like_target, words_of
@@ -40,16 +42,31 @@ class ForwardSignature:
 
 def signature_of(model: nn.Module) -> ForwardSignature:
     """Read the signature of the forward that the person wrote, through ``torch.compile`` and ``DataParallel``."""
-    forward = type(unwrapped(model)).forward
-    try:
-        parameters = list(inspect.signature(forward).parameters.values())[1:]
-    except (TypeError, ValueError):
+    parameters = forward_parameters(unwrapped(model))
+    if parameters is None:
         return ForwardSignature((), (), takes_any=True)
     named = [p for p in parameters if p.kind not in {p.VAR_POSITIONAL, p.VAR_KEYWORD}]
     if not named and parameters:
         return ForwardSignature((), (), takes_any=True)
     required = tuple(p.name for p in named if p.default is p.empty)
     return ForwardSignature(required, tuple(p.name for p in named if p.default is not p.empty), takes_any=False)
+
+
+def forward_parameters(module: nn.Module) -> list[inspect.Parameter] | None:
+    """Parameters of a module's own ``forward``, without ``self``; None where they cannot be told."""
+    try:
+        if isinstance(module, torch.jit.ScriptModule):
+            scripted: Any = module.forward
+            return [_parameter_of(argument) for argument in scripted.schema.arguments[1:]]
+        return list(inspect.signature(type(module).forward).parameters.values())[1:]
+    except (TypeError, ValueError):
+        return None
+
+
+def _parameter_of(argument: Any) -> inspect.Parameter:
+    """An argument as TorchScript describes it."""
+    default = argument.default_value if argument.has_default_value() else inspect.Parameter.empty
+    return inspect.Parameter(argument.name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=default)
 
 
 def is_state(parameter: str) -> bool:

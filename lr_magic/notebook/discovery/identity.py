@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from torch import nn
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import torch
+    from torch import nn
 
     from lr_magic.notebook.discovery.candidates import Candidate
 
@@ -44,12 +43,11 @@ def former_model(optimizer: torch.optim.Optimizer, models: Iterable[Candidate]) 
 
 def unwrapped(model: nn.Module) -> nn.Module:
     """Look through ``torch.compile`` and ``DataParallel``: the module whose forward the person wrote."""
-    inner: Any = model
-    while True:
-        for attribute in ("_orig_mod", "module"):
-            held = inner.__dict__.get("_modules", {}).get(attribute)
-            if isinstance(held, nn.Module) and type(inner).__module__.startswith("torch."):
-                inner = held
-                break
-        else:
-            return inner  # type: ignore[no-any-return]
+    inner = model
+    while type(inner).__module__.startswith("torch."):
+        held = dict(inner.named_children())
+        inside = held.get("_orig_mod", held.get("module"))
+        if inside is None:
+            break
+        inner = inside
+    return inner

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
+from lr_magic.notebook.discovery.forward_signature import forward_parameters
 from lr_magic.notebook.discovery.loss_kind import bare, is_torch_loss
 from lr_magic.notebook.discovery.words import Split, sounds_like_loader, sounds_like_target, split_of, words_of
 
@@ -124,13 +125,17 @@ def _takes_output_and_target(value: object) -> bool:
 
 def required_parameters(value: Any) -> list[str] | None:
     """Return the names of the parameters that a callable must be given; None where it cannot be told."""
-    called = type(value).forward if isinstance(value, nn.Module) else bare(value)
+    parameters = forward_parameters(value) if isinstance(value, nn.Module) else _parameters_of(bare(value))
+    if parameters is None:
+        return None
+    return [p.name for p in parameters if p.default is p.empty and p.kind not in {p.VAR_POSITIONAL, p.VAR_KEYWORD}]
+
+
+def _parameters_of(called: Callable[..., Any]) -> list[inspect.Parameter] | None:
     try:
-        parameters = list(inspect.signature(called).parameters.values())
+        return list(inspect.signature(called).parameters.values())
     except (TypeError, ValueError):
         return None
-    parameters = parameters[1:] if isinstance(value, nn.Module) else parameters
-    return [p.name for p in parameters if p.default is p.empty and p.kind not in {p.VAR_POSITIONAL, p.VAR_KEYWORD}]
 
 
 def _target_comes_first(value: object) -> bool:

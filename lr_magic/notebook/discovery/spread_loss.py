@@ -47,6 +47,8 @@ def _outputs_for(parameters: list[str], returned: list[str]) -> dict[str, str]:
 
 def _returned_names(model: nn.Module) -> list[str]:
     """Return the names in the last ``return`` of a model's forward; empty text for what is no name."""
+    if isinstance(model, torch.jit.ScriptModule):
+        return []  # its source is that of its class in Python, which it does not know
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(type(model).forward)))
     except (OSError, TypeError, SyntaxError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from torch import nn
 from torch.nn.utils.parametrize import is_parametrized
@@ -76,14 +75,14 @@ def owner_units(path: str, module: nn.Module | None) -> list[LayerUnit]:
 
 def unwrapped(model: nn.Module) -> nn.Module:
     """Look through ``torch.compile`` and ``DataParallel``: the module that the person wrote."""
-    inner: Any = model
+    inner = model
     while type(inner).__module__.startswith("torch."):
-        held = inner.__dict__.get("_modules", {})
+        held = dict(inner.named_children())
         inside = held.get("_orig_mod", held.get("module"))
-        if not isinstance(inside, nn.Module) or isinstance(inner, (nn.Sequential, *_LISTS)):
+        if inside is None or isinstance(inner, (nn.Sequential, *_LISTS)):
             break
         inner = inside
-    return inner  # type: ignore[no-any-return]
+    return inner
 
 
 def _is_layer(module: nn.Module) -> bool:

@@ -330,6 +330,14 @@ def test_a_compiled_or_parallel_model_is_looked_through(plain):
     plain.check_loss(found, "x, y = batch; loss = criterion(wrapped(x), y)")
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("make", ["torch.jit.script(model)", "torch.jit.trace(model.eval(), xs[:4]).train()"])
+def test_a_model_of_torchscript_is_one_like_others(plain, make):
+    plain.run(f"xs = torch.cat([x for x, _ in train_loader])\nmodel = {make}")
+    plain.run("optimizer = torch.optim.SGD(model.parameters(), lr=0.1)")
+    plain.check_loss(plain.find(), "x, y = batch; loss = criterion(model(x), y)")
+
+
 def test_a_warning_of_the_loss_is_an_error(notebook):
     book = notebook(IMPORTS, "train_loader = DataLoader(TensorDataset(torch.randn(32, 4), torch.rand(32)), 8)")
     book.run("model = nn.Linear(4, 1)\noptimizer = torch.optim.Adam(model.parameters())")
