@@ -66,7 +66,7 @@ class GrowingCurve:
 
     @property
     def points(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Rates, raw and smoothed losses as of the last `refresh`, (n,) float64 each.
+        """Rates, raw and smoothed losses, (n,) float64 each; to be read right after `refresh`.
 
         Where neighbouring steps share a bucket, the raw line goes through the extremes of each.
         """
