@@ -304,6 +304,20 @@ def test_a_plain_optimizer_is_split_by_layers_for_the_time_of_a_training(given):
     assert history.settings["max_lr"] == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("max_lr", [1e-2, slice(1e-6, 1e-4)], ids=["one rate", "by layers"])
+def test_a_group_that_a_training_adds_stays(max_lr):
+    setup, extra = small_setup(), nn.Parameter(torch.ones(1))
+    before = fingerprint(setup)["groups"]
+    forward = setup.model.register_forward_pre_hook(
+        lambda *_: (setup.optimizer.add_param_group({"params": [extra], "lr": 0.5}), forward.remove())[1]
+    )
+    fit_one_cycle(setup, steps=3, max_lr=max_lr)
+    assert fingerprint(setup)["groups"][:-1] == before
+    added = setup.optimizer.param_groups[-1]
+    assert added["lr"] == 0.5
+    assert added["params"][0] is extra
+
+
 def test_ones_own_groups_from_stem_to_head_get_the_range_themselves():
     model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 2))
     setup = small_setup(model=model)

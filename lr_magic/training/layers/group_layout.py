@@ -31,14 +31,19 @@ class GroupLayout:
         self._contents = [dict(group) for group in self._groups]
 
     def put_back(self) -> None:
-        """Give the optimizer its groups back: the same dicts, with the values that an optimizer keeps in them."""
+        """Give the optimizer its groups back: the same dicts, with the values that an optimizer keeps in them.
+
+        A group of other parameters, added meanwhile, stays at the end.
+        """
+        known = {id(p) for content in self._contents for p in content["params"]}
+        added = [g for g in self._optimizer.param_groups if g["params"] and known.isdisjoint(map(id, g["params"]))]
         holder = {id(p): group for group in self._optimizer.param_groups for p in group["params"]}
         for group, content in zip(self._groups, self._contents, strict=True):
             part = holder[id(content["params"][0])] if content["params"] else group
             values = {key: _value_of(part, key, value) for key, value in content.items()}
             group.clear()
             group.update(values)
-        self._optimizer.param_groups[:] = self._groups
+        self._optimizer.param_groups[:] = [*self._groups, *added]
 
 
 def _value_of(part: Group, key: str, before: Any) -> Any:
