@@ -24,9 +24,15 @@ class InterruptGate:
     Shut, it gives way to a second interrupt, since what is held up may hang; locked, it never does. Signals reach the
     main thread only, so in any other thread the gate does nothing. The handler that was there before is called for
     every interrupt that passes, and is back in place afterwards.
+
+    Attributes
+    ----------
+    has_let_pass
+        Whether an interrupt went on to the code inside, which may have caught it.
     """
 
     def __init__(self) -> None:
+        self.has_let_pass = False
         self._is_shut = False
         self._is_locked = False
         self._is_waiting = False
@@ -78,4 +84,5 @@ class InterruptGate:
             self._is_waiting = True
         else:
             self._is_waiting = False
+            self.has_let_pass = True
             self._previous(number, frame)

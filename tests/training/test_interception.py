@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import copy
 import itertools
+import signal
+from contextlib import suppress
+from functools import partial
 
 import pytest
 import torch
@@ -202,6 +205,19 @@ def test_an_error_of_the_person_goes_on_with_what_was_measured(model, optimizer,
 def test_a_training_shorter_than_the_sweep(model, optimizer, loader):
     result = intercepted_range_test(lambda: loop(model, optimizer, loader, epochs=1), SETTINGS)
     assert (len(result.losses), result.stop_reason) == (8, StopReason.OUT_OF_BATCHES)
+
+
+@pytest.mark.parametrize("run", [intercepted_range_test, partial(intercepted_one_cycle, total_steps=40, max_lr=0.1)])
+def test_an_interrupt_that_the_training_catches_is_why_it_ended(model, optimizer, loader, run):
+    def train():
+        with suppress(KeyboardInterrupt):
+            for batch in loader:
+                optimizer.zero_grad()
+                loss_of(model, batch).backward()
+                optimizer.step()
+            signal.raise_signal(signal.SIGINT)
+
+    assert run(train).stop_reason is StopReason.INTERRUPTED
 
 
 def test_stop_ends_it(model, optimizer, loader):

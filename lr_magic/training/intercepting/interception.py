@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from lr_magic.pure.errors import DiscoveryError
+from lr_magic.pure.results.stop_reason import StopReason
 from lr_magic.training.frozen_heap import frozen_heap
 from lr_magic.training.intercepting.interception_hooks import method_wrapped, steps_told_to
 from lr_magic.training.intercepting.interception_losses import LossLedger
 from lr_magic.training.intercepting.interception_rates import has_gradients
+from lr_magic.training.interrupts import InterruptGate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,8 +68,14 @@ class Interception:
         self._is_over = False
         self._had_gradients = False
         self._held_loaders = ExitStack()
+        self._gate = InterruptGate()
         self.followed: Any = None
         self.num_steps = 0
+
+    @property
+    def own_end(self) -> StopReason:
+        """Why a training ended by itself before the run was over: its own code may have caught an interrupt."""
+        return StopReason.INTERRUPTED if self._gate.has_let_pass else StopReason.OUT_OF_BATCHES
 
     def run(self, train: Callable[[], None]) -> bool:
         """Run the training; False if it was ended from here.
@@ -77,7 +85,7 @@ class Interception:
         DiscoveryError
             If several optimizers step and it was not said which one to follow.
         """
-        with steps_told_to(self), self._held_loaders, frozen_heap():
+        with self._gate, steps_told_to(self), self._held_loaders, frozen_heap():
             try:
                 train()
             except RunEnded:

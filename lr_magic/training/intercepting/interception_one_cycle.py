@@ -99,7 +99,7 @@ def _drive(interception: Interception, driver: _CycleDriver, history: FitHistory
         try:
             interception.run(train)
         finally:
-            driver.finish()
+            driver.finish(interception.own_end)
     except BaseException as error:
         history.stop_reason, history.stop_detail = reason_of(error), detail_of(error)
         attach_result(error, history)
@@ -179,15 +179,15 @@ class _CycleDriver:
             self._take(self._fetcher.add(loss))
         return True
 
-    def finish(self) -> None:
-        """Read the last losses and put the param groups back."""
+    def finish(self, own_end: StopReason) -> None:
+        """Read the last losses and put the param groups back; `own_end` is why the training may be short."""
         try:
             if self._fetcher is not None:
                 self._take(self._fetcher.finish())
         finally:
             for values in self._values.values():
                 values.put_back()
-        self._say_how_it_ended()
+        self._say_how_it_ended(own_end)
 
     def _take(self, losses: list[float]) -> None:
         for loss in losses:
@@ -201,11 +201,11 @@ class _CycleDriver:
             if self._on_step is not None:
                 self._on_step(record)
 
-    def _say_how_it_ended(self) -> None:
+    def _say_how_it_ended(self, own_end: StopReason) -> None:
         planned, made = self._history.planned_steps or 0, len(self._history.steps)
         if self._history.stop_reason is not None:
             return
-        self._history.stop_reason = StopReason.COMPLETED if made == planned else StopReason.OUT_OF_BATCHES
+        self._history.stop_reason = StopReason.COMPLETED if made == planned else own_end
         if self._num_beyond:
             self._history.stop_detail = f"{self._num_beyond} more steps were made at the final rate"
         elif made < planned:

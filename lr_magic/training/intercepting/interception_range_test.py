@@ -6,7 +6,6 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from lr_magic.pure.errors import DiscoveryError
-from lr_magic.pure.results.stop_reason import StopReason
 from lr_magic.training.endings import attach_result
 from lr_magic.training.intercepting.interception import Interception
 from lr_magic.training.intercepting.interception_rates import device_of, rates_of
@@ -57,7 +56,8 @@ def intercepted_range_test(
 
     Returns
     -------
-    RangeTestResult; its stop reason is OUT_OF_BATCHES where the training ended before the sweep.
+    RangeTestResult; its stop reason is OUT_OF_BATCHES where the training ended before the sweep, INTERRUPTED where it
+    did so on an interrupt that it caught.
 
     Raises
     ------
@@ -122,7 +122,7 @@ class _SweepDriver:
             self.abort(error)
             raise
         if self.sweep is not None and has_ended_itself:
-            self.sweep.end(StopReason.OUT_OF_BATCHES)
+            self.sweep.end(interception.own_end)
 
     def abort(self, error: BaseException) -> None:
         """End the sweep because of an error."""
