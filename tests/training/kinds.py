@@ -53,6 +53,14 @@ def rate_in_tensor():
     return warm(small_setup(optimizer=lambda p, lr: torch.optim.Adam(p, lr=torch.tensor(lr), foreach=False)))
 
 
+def capturable():
+    """Rate and step counts are tensors on the device; on the CPU torch refuses the latter."""
+    rate, on_device = torch.tensor(1e-3, device=place.device), place.device.type != "cpu"
+    return warm(
+        small_setup(optimizer=lambda p, lr: torch.optim.Adam(p, lr=rate, capturable=on_device, foreach=False))  # noqa: ARG005
+    )
+
+
 def fused():
     return warm(small_setup(optimizer=lambda p, lr: torch.optim.AdamW(p, lr=lr, fused=True)))
 
@@ -402,6 +410,7 @@ KINDS = [
     sgd_without_momentum,
     rmsprop_adagrad_groups,
     rate_in_tensor,
+    capturable,
     amsgrad_foreach,
     fused,
     sparse,
