@@ -12,6 +12,18 @@ from tests.browser.plot import Plot, tooltip_of
 
 pytestmark = pytest.mark.browser
 
+# The front end replaces the whole element of a picture that is drawn anew.
+COUNT_PICTURES = """
+(output) => {
+    let shown = output.querySelector('img').src;
+    window.numPictures = 0;
+    new MutationObserver(() => {
+        const now = output.querySelector('img')?.src;
+        if (now && now !== shown) { shown = now; window.numPictures += 1; }
+    }).observe(output, { subtree: true, childList: true, attributes: true });
+}
+"""
+
 
 @pytest.fixture
 def swept(desk):
@@ -62,6 +74,19 @@ def test_mouse_keys_and_typing(desk, swept):
     field.press("Enter")
     swept.get_by_text("A learning rate is a number above 0").wait_for()
     assert choice(desk)[0] == 3.3e-3
+
+
+def test_a_key_held_down_moves_the_choice_and_the_saved_picture_follows_when_it_rests(desk, swept):
+    field, page = swept.get_by_label("Chosen learning rate"), desk.page
+    swept.evaluate(COUNT_PICTURES)
+    Plot(swept).click_at(1e-5)
+    page.wait_for_function("() => window.numPictures === 1")
+    lr = choice(desk)[0]
+    for _ in range(15):
+        field.press("ArrowRight")
+    page.wait_for_function("() => window.numPictures > 1")
+    assert choice(desk)[0] > 5 * lr
+    assert page.evaluate("() => window.numPictures") <= 4
 
 
 def test_a_term_of_the_reading_shows_its_explanation_by_mouse_and_by_keyboard(desk, swept):

@@ -29,9 +29,9 @@ def test_a_sweep_grows_and_takes_a_pause_a_click_and_a_stop(desk):
     press(output, "Pause")
     output.get_by_role("button", name="Resume").wait_for()
     plot.click_at(1.5e-7)
+    plot.root.get_by_text(re.compile(r"^1\.[3-7]e-7$")).wait_for()  # also while no step is made
     press(output, "Resume")
     output.get_by_role("button", name="Pause").wait_for()
-    plot.root.get_by_text(re.compile(r"^1\.[3-7]e-7$")).wait_for()
     assert output.get_by_text("Clicks do not reach").count() == 0
     press(output, "Stop")
     desk.wait()

@@ -28,6 +28,7 @@ def test_the_picture_stands_alone_after_reopening(open_notebook, servers, page, 
     page.wait_for_function(
         "src => document.querySelectorAll('.jp-Cell')[1].querySelector('img')?.getAttribute('src') !== src", arg=before
     )
+    output.locator(".lr-magic-summary").filter(has_text="Chosen lr").wait_for(state="attached")
     notebook.save()
     saved = nbformat.read(notebook.file, as_version=4)
     assert "Chosen lr: " in saved.cells[1].outputs[2]["data"]["text/plain"]  # the picture follows the choice

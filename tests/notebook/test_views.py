@@ -295,6 +295,41 @@ def test_a_click_on_a_sweep_without_steps_does_nothing(live):
     assert not result.is_chosen
 
 
+def test_a_click_during_the_run_is_seen_without_another_step(live):
+    feed(live, 60)
+    live.panel.choose(1e-4)  # the run may be paused
+    assert live.figure.choice.choice.x.tolist() == [1e-4, 1e-4]
+    assert list(live.figure.choice.choice_label.text) == ["1e-4"]
+
+
+def test_the_picture_is_drawn_once_a_choice_rests(live, result):
+    drawn = []
+    live.finish(result)
+    live.panel.on_choice = lambda: drawn.append(result.lr)
+    live.panel.choose(1e-3)
+    for _ in range(5):
+        live.panel.field._receive(live.panel.field, {"kind": "move", "value": 1}, [])
+    live.figure.choice.brush.selected = np.array([1e-4, 1e-2])
+    assert not drawn
+    assert live.panel.field.num_choices == 7  # the front end waits for the last of them
+    live.panel.field._receive(live.panel.field, {"kind": "rest", "value": None}, [])
+    assert drawn == [1e-2]
+
+
+def test_a_rate_typed_below_a_sweep_without_steps_does_not_move(live):
+    live.finish(RangeTestResult(np.array([]), np.array([]), stop_reason=StopReason.STOPPED))
+    live.panel.type_in("1e-3")
+    live.panel.move(1)
+    assert live.panel.field.text == "1e-3"
+
+
+@pytest.mark.parametrize("lr", [1e9, 1e-30])
+def test_no_loss_is_claimed_where_none_was_measured(result, lr):
+    result.lr = lr
+    assert "outside the rates that were swept." in readout_html(result)
+    assert "loss there" not in readout_html(result)
+
+
 def test_keys_move_along_the_curve_and_home_returns(live, result):
     live.finish(result)
     live.panel.choose(1e-3)
@@ -335,6 +370,12 @@ def test_an_overlay_lies_below_the_curve(live, result):
     assert marks.index(live.overlays.lines[0]) < marks.index(live.figure.curve)
 
 
+def test_sweeps_of_one_cell_have_names_of_their_own_in_the_legend(live, result):
+    for _ in range(2):
+        live.overlays.add("In [3]", result)
+    assert [button.description for button in live.overlays.widget.children] == ["In [3]", "In [3] (2)"]
+
+
 @pytest.mark.parametrize(("ratio", "text"), [(1.7, "1.7"), (26.4, "26"), (133.0, "130"), (58_700.0, "59,000")])
 def test_the_distance_to_the_blow_up_is_said_without_an_exponent(result, ratio, text):
     result.lr = result.blow_up_lr / ratio
@@ -349,6 +390,19 @@ def test_a_dragged_range_is_the_choice_and_a_click_replaces_it(live, result):
     assert "first layers" in live.panel.readout.value
     live.panel.choose(1e-3)
     assert result.lr_range is None
+
+
+def test_a_brush_pushed_together_is_no_range(live, result):
+    live.finish(result)
+    live.figure.choice.brush.selected = np.array([0.1, np.nextafter(0.1, 1)])
+    assert result.lr_range is None
+
+
+def test_the_next_sweep_in_a_plot_begins_without_the_dragged_range(live, result):
+    live.finish(result)
+    live.figure.choice.brush.selected = np.array([1e-4, 1e-2])
+    live.restart(RunControl(), 100)
+    assert live.figure.choice.brush.selected is None
 
 
 def test_every_rule_has_a_name_that_can_be_read_and_an_explanation(live, result):

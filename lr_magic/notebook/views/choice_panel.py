@@ -21,12 +21,15 @@ if TYPE_CHECKING:
     from lr_magic.notebook.views.range_test_figure import RangeTestFigure
     from lr_magic.pure.results.range_test_result import RangeTestResult
 
+# A brush pushed together to nothing still has ends that differ by rounding: no range, however narrow the plot's own.
+_NARROWEST = 1.0001
+
 
 class ChoicePanel:
     """The controls and words below the plot.
 
-    Handlers may run in another thread, late, or twice. While the sweep runs a click only sets `pending_lr`, which the
-    loop's own redraw shows; afterwards nobody else draws, so handlers draw themselves.
+    Handlers may run in another thread, late, or twice. They draw what is chosen themselves, also while the sweep runs
+    (it may be paused): nobody else touches those marks meanwhile.
 
     Parameters
     ----------
@@ -37,12 +40,14 @@ class ChoicePanel:
     def __init__(self, figure: RangeTestFigure) -> None:
         self._figure = figure
         self._result: RangeTestResult | None = None
-        self.pending_lr: float | None = None
+        self._pending_lr: float | None = None
         self.on_choice: Callable[[], None] = _nothing
+        """Called once a choice rests: not at each step of a key held down or of a drag."""
         self.on_zoom: Callable[[float, float], str] | None = None
         self.field = LrField(
-            on_move=self.move, on_home=self.go_home, on_typed=self.type_in, on_shift=self._set_range_mode
-        )
+            on_move=self.move, on_home=self.go_home, on_typed=self.type_in, on_shift=self._set_range_mode,
+            on_rest=self._rest,
+        )  # fmt: skip
         self.range_mode = ToggleButton(
             description="Range", icon="arrows-h", tooltip="Drag a range on the plot (or hold Shift while dragging)",
             layout=Layout(width="7em"),
@@ -68,8 +73,8 @@ class ChoicePanel:
     def open(self, result: RangeTestResult) -> None:
         """The sweep is over: show its suggestion and take choices from now on."""
         self._result = result
-        if self.pending_lr is not None and len(result.lrs):
-            result.choose(float(result.lrs[self._nearest(self.pending_lr)]), ChoiceOrigin.PLOT)
+        if self._pending_lr is not None and len(result.lrs):
+            result.choose(float(result.lrs[self._nearest(self._pending_lr)]), ChoiceOrigin.PLOT)
         marks = self._figure.choice
         suggested = result.suggestion
         marks.draw_suggestion(suggested, None if suggested is None else result.loss_at(suggested), result.interval)
@@ -82,20 +87,23 @@ class ChoicePanel:
     def close(self) -> None:
         """Another sweep begins: a click is for its result from now on."""
         self._result = None
-        self.pending_lr = None
+        self._pending_lr = None
         self._figure.choice.draw_choice(None)
+        self._figure.choice.brush.selected = None
         self.command.command = ""
         self.controls.layout.display = "none"
 
     def choose(self, lr: float) -> None:
         """Choose a rate, snapped to the curve."""
-        self.pending_lr = lr  # first of all: the sweep may end while this runs, and `open` looks here
+        self._pending_lr = lr  # first of all: the sweep may end while this runs, and `open` looks here
+        if self._result is None:
+            self._figure.choice.draw_choice(lr)
         if self._result is not None and len(self._result.lrs):
             self._set(float(self._result.lrs[self._nearest(lr)]))
 
     def move(self, num_points: int) -> None:
         """Move the choice along the curve."""
-        if self._result is None or self._result.lr is None:
+        if self._result is None or self._result.lr is None or not len(self._result.lrs):
             return
         index = self._nearest(self._result.lr) + int(num_points)
         self._set(float(self._result.lrs[np.clip(index, 0, len(self._result.lrs) - 1)]))
@@ -114,10 +122,13 @@ class ChoicePanel:
     def drag(self, low: float, high: float) -> None:
         """Choose a range."""
         # the last piece of a drag may come late: it does not wipe away what was said meanwhile
-        if self._result is not None and 0 < low < high:
+        if self._result is not None and 0 < low * _NARROWEST < high:
             self._result.choose((low, high), ChoiceOrigin.PLOT)
             self._show()
-            self.on_choice()
+            self.field.num_choices += 1
+
+    def _rest(self) -> None:
+        self.on_choice()
 
     def _set(self, lr: float | None) -> None:
         if self._result is None:
@@ -126,7 +137,7 @@ class ChoicePanel:
         self.message.value = ""
         self._figure.choice.brush.selected = None  # a drag within an old range would move it
         self._show()
-        self.on_choice()
+        self.field.num_choices += 1
 
     def _nearest(self, lr: float) -> int:
         assert self._result is not None  # noqa: S101 - for the type checker: callers have looked

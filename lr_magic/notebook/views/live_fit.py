@@ -19,6 +19,7 @@ from lr_magic.notebook.views.status_line import Progress, duration, ending_html,
 from lr_magic.notebook.views.turns import Turns
 from lr_magic.notebook.views.validation_curve import ValidationCurve
 from lr_magic.pure.control import RunControl
+from lr_magic.pure.counted import counted
 from lr_magic.pure.curve_reading.smoothing import smooth
 from lr_magic.pure.picture.lr_text import lr_text
 from lr_magic.pure.picture.thinning import ThinnedCurve
@@ -135,7 +136,7 @@ class LiveFit:
         self._show_epochs()
         self.buttons.hide()
         self.frame.end()
-        length = f"{len(history.steps):,} steps in {duration(self._elapsed_s)}"
+        length = f"{counted(len(history.steps), 'step')} in {duration(self._elapsed_s)}"
         self.status.value = ending_html("One-cycle training", length, history)
 
     def _losses_turn(self) -> None:

@@ -17,6 +17,7 @@ from lr_magic.notebook.views.run_buttons import RunButtons
 from lr_magic.notebook.views.status_line import ending_html, progress_html
 from lr_magic.notebook.views.step_count import StepCount
 from lr_magic.notebook.views.turns import Turns
+from lr_magic.pure.counted import counted
 from lr_magic.pure.picture.lr_text import lr_text
 from lr_magic.pure.picture.y_limits import SettlingLimits, y_limits
 
@@ -76,7 +77,6 @@ class LiveRangeTest:
 
     def _begin_curve(self) -> None:
         self._curve = GrowingCurve(self._divergence_factor)
-        self._shown_lr: float | None = None
         self._limits = SettlingLimits()
 
     def restart(self, control: RunControl, num_steps: int | None) -> None:
@@ -97,9 +97,6 @@ class LiveRangeTest:
         if self._count.take(record):
             self._begin_curve()
         self._curve.append(record)
-        if self.panel.pending_lr != self._shown_lr:  # a click is answered at once
-            self._shown_lr = self.panel.pending_lr
-            self.figure.choice.draw_choice(self._shown_lr)
         self._turns.take()
 
     def finish(self, result: RangeTestResult) -> None:
@@ -114,7 +111,7 @@ class LiveRangeTest:
         self.figure.hide_levels()
         self.buttons.hide()
         self.frame.end()
-        self.status.value = ending_html("Range test", f"{len(result.lrs)} steps", result)
+        self.status.value = ending_html("Range test", counted(len(result.lrs), "step"), result)
         self.panel.open(result)
 
     def _widen(self) -> None:

@@ -1,5 +1,6 @@
 // The field of the chosen learning rate: keys become messages, the kernel answers with the text to show.
 const MOVES = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10 };
+const REST_AFTER_MS = 250;
 
 function render({ model, el }) {
   const label = document.createElement("label");
@@ -18,6 +19,10 @@ function render({ model, el }) {
   const show = () => { input.value = model.get("text"); };
   model.on("change:text", show);
   show();
+
+  let rest;
+  const waitForRest = () => { clearTimeout(rest); rest = setTimeout(() => send("rest", null), REST_AFTER_MS); };
+  model.on("change:num_choices", waitForRest);
 
   const isEdited = () => input.value !== model.get("text");
   input.addEventListener("keydown", (event) => {
@@ -49,7 +54,9 @@ function render({ model, el }) {
   const listeners = [["keydown", onKey], ["keyup", onKey], ["click", onClick], ["mousemove", onMove]];
   listeners.forEach(([kind, handle]) => document.addEventListener(kind, handle, true));
   return () => {
+    clearTimeout(rest);
     model.off("change:text", show);
+    model.off("change:num_choices", waitForRest);
     listeners.forEach(([kind, handle]) => document.removeEventListener(kind, handle, true));
   };
 }

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anywidget
-from traitlets import Unicode
+from traitlets import Int, Unicode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,13 +16,17 @@ class LrField(anywidget.AnyWidget):
     """A text field that turns keys into wishes; what they mean is decided in Python.
 
     A click on the plot above moves the focus here, so that the arrow keys work at once. While the Shift key is down
-    over the plot, a range can be dragged.
+    over the plot, a range can be dragged. A key held down and a drag are many choices: the front end says when the
+    choice rests, for what is too slow to be done at each.
     """
 
     _esm = Path(__file__).with_name("lr_field.js")
 
     text = Unicode().tag(sync=True)
     """The chosen learning rate as it is shown."""
+
+    num_choices = Int().tag(sync=True)
+    """How often something was chosen, by whatever means."""
 
     def __init__(
         self,
@@ -31,6 +35,7 @@ class LrField(anywidget.AnyWidget):
         on_home: Callable[[], None],
         on_typed: Callable[[str], None],
         on_shift: Callable[[bool], None],
+        on_rest: Callable[[], None],
     ) -> None:
         super().__init__()
         self._handlers: dict[str, Callable[[Any], None]] = {
@@ -38,6 +43,7 @@ class LrField(anywidget.AnyWidget):
             "home": lambda _: on_home(),
             "typed": on_typed,
             "shift": on_shift,
+            "rest": lambda _: on_rest(),
         }
         self.on_msg(self._receive)
 

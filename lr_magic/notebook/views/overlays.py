@@ -29,13 +29,17 @@ class Overlays:
         self._figure = figure
         self.lines: list[bqplot.Lines] = []
         self.results: list[RangeTestResult] = []
+        self._labels: list[str] = []
         self.widget = HBox([], layout=Layout(flex_flow="row wrap", flex="0 0 auto", min_height="0"))
 
     def add(self, label: str, result: RangeTestResult) -> None:
         """Draw one more sweep."""
         color = palette.OVERLAYS[len(self.lines) % len(palette.OVERLAYS)]
         line = self._figure.add_curve(result, color)
-        button = ToggleButton(value=True, description=label, tooltip="Show or hide this sweep")
+        number = 1 + self._labels.count(label)
+        self._labels.append(label)
+        name = label if number == 1 else f"{label} ({number})"  # two sweeps of one cell
+        button = ToggleButton(value=True, description=name, tooltip="Show or hide this sweep")
         button.layout = Layout(width="auto", border_bottom=f"3px solid {color}")
         button.observe(lambda change: setattr(line, "visible", change["new"]), "value")
         deliver_during_runs(button)
