@@ -226,6 +226,17 @@ def test_a_scheduler_that_the_block_steps_is_put_back(make):
     assert fingerprint(setup) == before
 
 
+def test_a_long_chain_is_followed_to_its_end():
+    model, last = nn.Linear(2, 2), [1]
+    model.chain = last
+    for _ in range(2000):
+        model.chain = [model.chain]
+    with restored(modules=[model]) as receipt:
+        last.append(2)
+    assert last == [1]
+    assert not receipt.not_back
+
+
 def test_a_scheduler_made_in_the_block_leaves_no_key_behind():
     setup = plain()
     before = fingerprint(setup)

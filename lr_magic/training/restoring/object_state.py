@@ -80,6 +80,8 @@ class ObjectWalk:
         # The objects themselves, so that no id can be used twice while the walk is known.
         self._seen: dict[int, object] = {}
         self._kinds: dict[type, _Kind] = dict(_KIND_OF_TYPE)
+        # Found, and not yet looked at; a walk that calls itself would not get to the end of a long chain.
+        self._ahead: deque[tuple[Any, int]] = deque()
 
     def add(self, root: object) -> None:
         """Record an object with everything that hangs on it."""
@@ -93,6 +95,8 @@ class ObjectWalk:
             self._enter(root, _DEPTH)
         else:
             self._visit(root, _DEPTH)
+        while self._ahead:
+            self._visit(*self._ahead.popleft())
 
     def leave_out(self, value: object) -> None:
         """Do not follow an object."""
@@ -159,7 +163,7 @@ class ObjectWalk:
         if len(values) > self._longest_searched:
             return
         # Of some 150 values that hang on a small model nearly all are plain or empty: those cost no call.
-        kinds, empty = self._kinds, self._empty.containers
+        kinds, empty, ahead = self._kinds, self._empty.containers, self._ahead
         for value in values:
             kind = kinds.get(type(value))
             if kind is _IGNORED:
@@ -167,7 +171,7 @@ class ObjectWalk:
             if kind in _FILLED_ANEW and not value:
                 empty.append(value)
             else:
-                self._visit(value, depth)
+                ahead.append((value, depth))
 
     def _enter(self, value: object, depth: int) -> None:
         attributes = getattr(value, "__dict__", None)
