@@ -17,6 +17,7 @@ from lr_magic.notebook.views.live_comparison import LiveComparison
 from lr_magic.notebook.views.live_fit import LiveFit
 from lr_magic.notebook.views.live_range_test import LiveRangeTest
 from lr_magic.notebook.views.readout import readout_html
+from lr_magic.notebook.views.screens import NotebookRangeTest
 from lr_magic.notebook.views.step_axes import step_ticks
 from lr_magic.notebook.views.turns import Turns
 from lr_magic.pure.control import Anneal, Extend, LowerPeak, Pause, Resume, RunControl, Stop
@@ -362,6 +363,24 @@ def test_a_sweep_without_an_answer_takes_the_suggestion_of_the_one_before_away(l
     live.finish(flat)
     marks = live.figure.choice
     assert not len(marks.suggestion.x) + len(marks.suggestion_label.text) + len(marks.interval.x)
+
+
+def test_a_sweep_zoomed_into_is_in_the_saved_picture(live, result, monkeypatch):
+    names = []
+
+    class Picture:
+        def __init__(self, figure, *_):
+            self.update(figure)
+
+        def update(self, figure, *_):
+            names.append([text.get_text() for text in figure.axes[0].get_legend().get_texts()])
+
+    monkeypatch.setattr("lr_magic.notebook.views.screens.SavedPicture", Picture)
+    screen = NotebookRangeTest((), live)
+    screen.finish(result)
+    live.restart(RunControl(), 100)
+    screen.finish(RangeTestResult(LRS, LOSSES, stop_reason=StopReason.DIVERGED))
+    assert ["before" in each for each in names] == [False, True]
 
 
 def test_an_overlay_lies_below_the_curve(live, result):

@@ -73,3 +73,32 @@ def test_a_comparison_names_each_rate_and_the_winner():
     (axes,) = ComparisonResult(trials, steps=3).plot().axes
     assert words(axes) == ["lr 1e-3: final loss 1.2", "lr 1e-2: final loss 0.5 (wins)"]
     assert ComparisonResult((), steps=3).plot().axes
+
+
+def swept(start_lr=1e-6, end_lr=1.0):
+    lrs = np.geomspace(start_lr, end_lr, 60)
+    return RangeTestResult(lrs, 2.3 - 2 / (1 + 1e-2 / lrs), stop_reason=StopReason.COMPLETED)
+
+
+def test_earlier_sweeps_are_in_the_picture_with_their_names():
+    earlier = swept(1e-4, 1e-1)
+    (axes,) = swept().plot([("In [3]", earlier)]).axes
+    assert line(axes, "In [3]").get_xdata().tolist() == earlier.lrs.tolist()
+    assert "In [3]" in words(axes)
+
+
+def test_an_earlier_sweep_with_other_losses_has_room_on_the_axis():
+    high = swept()
+    high.losses = high.losses + 10
+    (axes,) = swept().plot([("high", high), ("empty", RangeTestResult(np.array([]), np.array([])))]).axes
+    low, top = axes.get_ylim()
+    assert low < 0.4
+    assert top > 12.3
+
+
+def test_a_choice_beyond_the_sweep_is_named_and_does_not_stretch_the_axis():
+    result = swept()
+    result.lr = 1e9
+    (axes,) = result.plot().axes
+    assert axes.get_xlim()[1] < 100
+    assert "chosen 1e9" in words(axes)

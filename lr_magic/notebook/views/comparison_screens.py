@@ -115,7 +115,7 @@ class QuietComparison:
     def finish(self, result: ComparisonResult) -> None:
         """Show the end."""
         display(report(self._findings))
-        show_end(result, comparison_summary(result), has_pictures=self._has_pictures)
+        show_end(result.plot, comparison_summary(result), has_pictures=self._has_pictures)
 
 
 def comparison_screen(

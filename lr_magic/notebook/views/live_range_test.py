@@ -19,7 +19,8 @@ from lr_magic.notebook.views.step_count import StepCount
 from lr_magic.notebook.views.turns import Turns
 from lr_magic.pure.counted import counted
 from lr_magic.pure.picture.lr_text import lr_text
-from lr_magic.pure.picture.y_limits import SettlingLimits, y_limits
+from lr_magic.pure.picture.static_range_test import loss_limits
+from lr_magic.pure.picture.y_limits import SettlingLimits
 
 if TYPE_CHECKING:
     from lr_magic.pure.control import RunControl
@@ -103,8 +104,7 @@ class LiveRangeTest:
         """Show the whole curve with its suggestion, what it says, and the choice."""
         self._widen()
         self.figure.draw_curve(result.lrs, result.losses, result.smoothed_losses)
-        limits = [y_limits(each.smoothed_losses, each.losses) for each in (*self.overlays.results, result)]
-        self.figure.set_y_limits(min(low for low, _ in limits), max(high for _, high in limits))
+        self.figure.set_y_limits(*loss_limits([result, *(each for _, each in self.overlays.named)]))
         self._result = result
         if result.sharpness is not None:
             self.show_sharpness(result.sharpness)  # the axis may have become wide enough for it

@@ -28,22 +28,24 @@ class Overlays:
     def __init__(self, figure: RangeTestFigure) -> None:
         self._figure = figure
         self.lines: list[bqplot.Lines] = []
-        self.results: list[RangeTestResult] = []
-        self._labels: list[str] = []
+        self.named: list[tuple[str, RangeTestResult]] = []
         self.widget = HBox([], layout=Layout(flex_flow="row wrap", flex="0 0 auto", min_height="0"))
 
     def add(self, label: str, result: RangeTestResult) -> None:
         """Draw one more sweep."""
         color = palette.OVERLAYS[len(self.lines) % len(palette.OVERLAYS)]
         line = self._figure.add_curve(result, color)
-        number = 1 + self._labels.count(label)
-        self._labels.append(label)
-        name = label if number == 1 else f"{label} ({number})"  # two sweeps of one cell
+        name = self._name_for(label)
         button = ToggleButton(value=True, description=name, tooltip="Show or hide this sweep")
         button.layout = Layout(width="auto", border_bottom=f"3px solid {color}")
         button.observe(lambda change: setattr(line, "visible", change["new"]), "value")
         deliver_during_runs(button)
         self.lines.append(line)
-        self.results.append(result)
+        self.named.append((name, result))
         self.widget.children = [*self.widget.children, button]
         self.widget.layout.min_height = "34px"  # a box that was empty on the page does not grow by itself
+
+    def _name_for(self, label: str) -> str:
+        """The label, with a number where another sweep has it: two of one cell, or one zoomed into twice."""
+        number = 1 + sum(name == label or name.startswith(f"{label} (") for name, _ in self.named)
+        return label if number == 1 else f"{label} ({number})"

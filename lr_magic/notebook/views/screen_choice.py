@@ -59,7 +59,7 @@ def range_test_screen(
 ) -> RangeTestScreen:
     """Open the screen of a range test."""
     if not is_live:
-        return QuietScreen(findings, has_pictures=is_kernel(shell))
+        return QuietScreen(findings, has_pictures=is_kernel(shell), earlier=earlier)
     if not is_kernel(shell):
         return TerminalRangeTest(findings, StepCount(settings.planned_steps, is_adaptive=settings.is_adaptive))
     start_lr = START_LR if settings.is_adaptive else settings.range.start_lr

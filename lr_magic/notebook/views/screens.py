@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from html import escape
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,10 +17,11 @@ from lr_magic.pure.results.fit_history import FitHistory
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from matplotlib.figure import Figure
+
     from lr_magic.notebook.views.live_fit import LiveFit
     from lr_magic.notebook.views.live_range_test import LiveRangeTest
     from lr_magic.notebook.views.step_count import StepCount
-    from lr_magic.pure.results.comparison_result import ComparisonResult
     from lr_magic.pure.results.finding import Finding
     from lr_magic.pure.results.fit_event import FitEvent
     from lr_magic.pure.results.range_test_result import RangeTestResult
@@ -69,14 +71,17 @@ class NotebookRangeTest:
     def finish(self, result: RangeTestResult) -> None:
         """Show the end, and a picture that stays in the saved notebook and follows the choice."""
 
+        def plot() -> Figure:
+            return result.plot(self.live.overlays.named)
+
         def update() -> None:
             if self._picture is not None:
-                self._picture.update(result.plot(), *_words(result))
+                self._picture.update(plot(), *_words(result))
 
         self.live.finish(result)
         self.live.panel.on_choice = update
         if self._picture is None:
-            self._picture = SavedPicture(result.plot(), *_words(result))
+            self._picture = SavedPicture(plot(), *_words(result))
         else:
             update()
 
@@ -135,10 +140,19 @@ class QuietScreen:
         What was found.
     has_pictures
         Whether a picture can be shown.
+    earlier
+        Sweeps to draw in the picture of a range test, each with its name.
     """
 
-    def __init__(self, findings: Sequence[Finding], *, has_pictures: bool) -> None:
+    def __init__(
+        self,
+        findings: Sequence[Finding],
+        *,
+        has_pictures: bool,
+        earlier: Sequence[tuple[str, RangeTestResult]] = (),
+    ) -> None:
         self._findings = findings
+        self._earlier = earlier
         self._has_pictures = has_pictures
 
     def on_step(self, record: StepRecord) -> None:
@@ -153,15 +167,14 @@ class QuietScreen:
     def finish(self, outcome: RangeTestResult | FitHistory) -> None:
         """Show the end."""
         display(report(self._findings))
-        show_end(outcome, *_words(outcome), has_pictures=self._has_pictures)
+        plot = outcome.plot if isinstance(outcome, FitHistory) else partial(outcome.plot, self._earlier)
+        show_end(plot, *_words(outcome), has_pictures=self._has_pictures)
 
 
-def show_end(
-    outcome: RangeTestResult | FitHistory | ComparisonResult, summary: str, more_html: str = "", *, has_pictures: bool
-) -> None:
+def show_end(plot: Callable[[], Figure], summary: str, more_html: str = "", *, has_pictures: bool) -> None:
     """Show the picture of a finished run and its words, or the words alone where no picture can be shown."""
     if has_pictures:
-        SavedPicture(outcome.plot(), summary, more_html)
+        SavedPicture(plot(), summary, more_html)
     else:
         print(summary)  # noqa: T201 - the terminal is the view
 

@@ -10,26 +10,42 @@ from lr_magic.pure.picture.static_figure import add_legend, new_figure
 from lr_magic.pure.picture.y_limits import y_limits
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from lr_magic.pure.results.range_test_result import RangeTestResult
 
 
-def plot_range_test(result: RangeTestResult) -> Figure:
-    """Draw a range test: raw losses faint, smoothed losses strong, the choice and the suggestion marked."""
+def plot_range_test(result: RangeTestResult, earlier: Sequence[tuple[str, RangeTestResult]] = ()) -> Figure:
+    """Draw a range test: raw losses faint, smoothed losses strong, the choice and the suggestion marked.
+
+    Smoothed losses of earlier sweeps, each with its name, lie below.
+    """
     figure, (axes,) = new_figure(1)
     axes.set(xscale="log", xlabel="learning rate", ylabel="loss")
+    for number, (name, each) in enumerate(earlier):
+        color = palette.OVERLAYS[number % len(palette.OVERLAYS)]
+        axes.plot(each.lrs, each.smoothed_losses, color=color, linewidth=2, label=name)
     axes.plot(result.lrs, result.losses, color=palette.LOSS, alpha=0.3, linewidth=1, label="loss")
     axes.plot(result.lrs, result.smoothed_losses, color=palette.LOSS, linewidth=2, label="smoothed loss")
-    if len(result.losses):
-        axes.set_ylim(*y_limits(result.smoothed_losses, result.losses))
-    _mark_sharpness(axes, result)
+    axes.set_ylim(*loss_limits([result, *(each for _, each in earlier)]))
     _mark_suggestion(axes, result)
     _mark_proposed(axes, result)
+    low, high = axes.get_xlim()
+    _mark_sharpness(axes, result)
     _mark_choice(axes, result)
+    if len(result.lrs):
+        axes.set_xlim(low, high)  # a limit or a choice beyond the sweep must not stretch the axis
     add_legend(axes)
     return figure
+
+
+def loss_limits(results: Sequence[RangeTestResult]) -> tuple[float, float]:
+    """Limits of a loss axis that show the fall of each sweep; one without losses does not count."""
+    limits = [y_limits(each.smoothed_losses, each.losses) for each in results if len(each.losses)]
+    return (min(low for low, _ in limits), max(high for _, high in limits)) if limits else (0.0, 1.0)
 
 
 def _mark_suggestion(axes: Axes, result: RangeTestResult) -> None:
@@ -46,11 +62,9 @@ def _mark_sharpness(axes: Axes, result: RangeTestResult) -> None:
     found = result.sharpness
     if found is None or found.limit_lr is None or found.limit_interval is None:
         return
-    low, high = axes.get_xlim()
     axes.axvspan(*found.limit_interval, color=palette.MUTED, alpha=0.12, linewidth=0)
     label = f"limit by curvature {lr_text(found.limit_lr)}"
     axes.axvline(found.limit_lr, color=palette.MUTED, linewidth=1.5, linestyle="--", label=label)
-    axes.set_xlim(low, high)  # a limit beyond the sweep must not stretch the axis
 
 
 def _mark_proposed(axes: Axes, result: RangeTestResult) -> None:

@@ -25,6 +25,8 @@ from lr_magic.pure.results.sharpness import Sharpness
 from lr_magic.pure.results.stop_reason import StopReason
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
     from matplotlib.figure import Figure
 
@@ -223,9 +225,9 @@ class RangeTestResult:
             return float(self.lrs[-1])
         return None
 
-    def plot(self) -> Figure:
-        """Draw the curve as a static matplotlib figure."""
-        return plot_range_test(self)
+    def plot(self, earlier: Sequence[tuple[str, RangeTestResult]] = ()) -> Figure:
+        """Draw the curve as a static matplotlib figure, above those of earlier sweeps with their names."""
+        return plot_range_test(self, earlier)
 
     def to_frame(self) -> pd.DataFrame:
         """Table with one row per step: lr, loss, smoothed_loss (needs pandas)."""
