@@ -45,12 +45,9 @@ def y_limits(
     low, high = float(finite[lowest]), float(finite[: lowest + 1].max())
     fall = high - low or abs(high) * 0.1 or 1.0
     floor = 0.0 if low >= 0 else -np.inf
-    noise = (
-        0.0
-        if losses is None
-        else min(_SCATTERS * _scatter(losses - smoothed_losses), _MOST_ROOM * max(fall, abs(high)))
-    )
-    return max(low - max(below * fall, noise), floor), high + max(above * fall, noise)
+    noise = 0.0 if losses is None else _SCATTERS * _scatter(losses - smoothed_losses)
+    room = min(noise, _MOST_ROOM * max(fall, abs(high)))
+    return max(low - max(below * fall, room), floor), high + max(above * fall, room)
 
 
 def _scatter(residuals: np.ndarray) -> float:
