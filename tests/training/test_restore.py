@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import random
 import warnings
 import weakref
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Sampler
 
 from lr_magic.training.batches import BatchSource
 from lr_magic.training.restoring import copy_place, tensor_state
@@ -179,6 +180,20 @@ def test_a_one_shot_iterator_is_said_to_be_used_up():
     setup = small_setup(loader=iter(list(DataLoader(small_data(), 16))))
     result = range_test(setup, num_steps=3)
     assert "one-shot iterator does not give its batches again" in result.receipt
+
+
+@pytest.mark.parametrize("make", [lambda: itertools.cycle(range(96)), lambda: (i % 96 for i in itertools.count())])
+def test_an_iterator_that_a_sampler_holds_is_named(make):
+    class Endless(Sampler):
+        def __init__(self):
+            self.order = make()
+
+        def __iter__(self):
+            return itertools.islice(self.order, 96)
+
+    setup = small_setup(loader=DataLoader(small_data(), 16, sampler=Endless()))
+    assert "iterator that the loader, its sampler or its dataset holds" in range_test(setup, num_steps=3).receipt
+    assert "iterator" not in range_test(small_setup(), num_steps=3).receipt
 
 
 def test_gradients_come_back_as_the_same_objects_with_the_same_bytes():

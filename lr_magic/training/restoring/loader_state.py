@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     import torch
 
-    from lr_magic.training.restoring.kept_states import Kept
-
 # Tensors of samplers up to this size, in bytes, count as their state; larger ones are data.
 _LARGEST_TENSOR = 1 << 20
 # A dataset's list of files is longer than this; what it consists of is not searched.
@@ -35,12 +33,18 @@ class LoaderState:
     def __init__(self, loader: Any, keep_tensor: Callable[[torch.Tensor], None]) -> None:
         self._is_one_shot = hasattr(loader, "__next__")
         self._workers = IdleWorkers(loader)
-        self._kept = [*_samplers_of(loader, keep_tensor), *_rest_of(loader, self._workers)]
+        walks = (_samplers_of(loader, keep_tensor), _rest_of(loader, self._workers))
+        self._kept = [kept for walk in walks for kept in walk.kept]
+        self._has_iterators = any(walk.iterators for walk in walks)
 
     @property
     def note(self) -> str:
         """What cannot be put back, in words; empty if all can."""
-        return "a one-shot iterator does not give its batches again" if self._is_one_shot else ""
+        if self._is_one_shot:
+            return "a one-shot iterator does not give its batches again"
+        if self._has_iterators:
+            return "an iterator that the loader, its sampler or its dataset holds cannot go back"
+        return ""
 
     def set_aside(self) -> None:
         """Take the loader's idle workers off it, so that a run starts its own."""
@@ -52,7 +56,7 @@ class LoaderState:
         return sum(not kept.put_back() for kept in self._kept) == 0
 
 
-def _samplers_of(loader: Any, keep_tensor: Callable[[torch.Tensor], None]) -> list[Kept]:
+def _samplers_of(loader: Any, keep_tensor: Callable[[torch.Tensor], None]) -> ObjectWalk:
     def keep_small(tensor: torch.Tensor) -> None:
         if tensor.numel() * tensor.element_size() <= _LARGEST_TENSOR:
             keep_tensor(tensor)
@@ -63,15 +67,15 @@ def _samplers_of(loader: Any, keep_tensor: Callable[[torch.Tensor], None]) -> li
     for sampler in (getattr(loader, "batch_sampler", None), getattr(loader, "sampler", None)):
         if sampler is not None:
             walk.add(sampler)
-    return walk.kept
+    return walk
 
 
-def _rest_of(loader: Any, workers: IdleWorkers) -> list[Kept]:
+def _rest_of(loader: Any, workers: IdleWorkers) -> ObjectWalk:
     walk = ObjectWalk(None, longest_searched=_LONGEST_SEARCHED)
     for known in (workers.iterator, getattr(loader, "batch_sampler", None), getattr(loader, "sampler", None)):
         walk.leave_out(known)
     walk.add(loader)
-    return walk.kept
+    return walk
 
 
 class OrderState:
@@ -85,7 +89,7 @@ class OrderState:
 
     def __init__(self, loader: Any) -> None:
         if isinstance(loader, DataLoader):
-            self._kept = list(_samplers_of(loader, lambda _: None))
+            self._kept = _samplers_of(loader, lambda _: None).kept
         else:
             walk = ObjectWalk(None, longest_searched=_LONGEST_SEARCHED)
             walk.leave_out(getattr(loader, "dataset", None))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections import OrderedDict, defaultdict, deque
+from collections.abc import Iterator
 from enum import Enum, auto
 from types import BuiltinFunctionType, FunctionType, MethodType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,7 @@ class _Kind(Enum):
     MODULE = auto()
     OBJECT = auto()
     OWN_CONTAINER = auto()
+    ITERATOR = auto()
 
 
 _IGNORED = _Kind.IGNORED
@@ -68,6 +70,13 @@ class ObjectWalk:
         Called once with each tensor that is found; None leaves tensors alone.
     longest_searched
         Containers with more items than this are kept but not searched for further state.
+
+    Attributes
+    ----------
+    kept
+        What can be put back.
+    iterators
+        Generators and their like that were found: they only go forward.
     """
 
     def __init__(
@@ -75,7 +84,8 @@ class ObjectWalk:
     ) -> None:
         self._empty = EmptyStates()
         self.kept: list[Kept] = [self._empty]
-        self._keep_tensor = keep_tensor
+        self.iterators: list[Iterator[Any]] = []
+        self._keep_tensor = keep_tensor if keep_tensor is not None else lambda _: None
         self._longest_searched = longest_searched
         # The objects themselves, so that no id can be used twice while the walk is known.
         self._seen: dict[int, object] = {}
@@ -114,8 +124,7 @@ class ObjectWalk:
         elif kind is _Kind.LIST or kind is _Kind.TUPLE:
             self._visit_sequence(value, depth, is_tuple=kind is _Kind.TUPLE)
         elif kind is _Kind.TENSOR:
-            if self._keep_tensor is not None:
-                self._keep_tensor(value)
+            self._keep_tensor(value)
         elif kind is _Kind.MODULE:
             self._visit_module(value, depth)
         elif kind is _Kind.ARRAY:
@@ -123,6 +132,8 @@ class ObjectWalk:
                 self.kept.append(ArrayState(value))
         elif kind is _Kind.RANDOM:
             self.kept.append(GeneratorState(value))
+        elif kind is _Kind.ITERATOR:
+            self.iterators.append(value)
         elif kind is _Kind.OWN_CONTAINER:
             self._visit_own_container(value, depth)
         elif depth > 0:
@@ -219,6 +230,8 @@ def _kind_of(value: object) -> _Kind:
             return kind_of_base
     if is_random_source(value):
         return _Kind.RANDOM
+    if isinstance(value, Iterator) and not hasattr(value, "__dict__"):
+        return _Kind.ITERATOR
     return _Kind.OBJECT if _has_own_state(value) else _Kind.IGNORED
 
 
