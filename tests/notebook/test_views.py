@@ -324,6 +324,13 @@ def test_a_rate_typed_below_a_sweep_without_steps_does_not_move(live):
     assert live.panel.field.text == "1e-3"
 
 
+def test_why_there_is_no_suggestion_is_said_once():
+    short = RangeTestResult(LRS[:1], LOSSES[:1], stop_reason=StopReason.COMPLETED)
+    assert re.sub(r"<[^>]+>", "", readout_html(short)).count("Only 1 step with a finite loss") == 1
+    flat = RangeTestResult(LRS, np.full(len(LRS), 2.0), stop_reason=StopReason.COMPLETED)
+    assert flat.no_suggestion_reason in unescape(readout_html(flat))
+
+
 @pytest.mark.parametrize("lr", [1e9, 1e-30])
 def test_no_loss_is_claimed_where_none_was_measured(result, lr):
     result.lr = lr

@@ -41,7 +41,8 @@ def _choice_line(result: RangeTestResult) -> str:
         low, high = (lr_text(lr) for lr in result.lr_range)
         return f"<b>Chosen: {low} to {high}</b>: first layers train at {low}, last layers at {high}."
     if result.lr is None:
-        return f"<b>No suggestion.</b> {escape(result.no_suggestion_reason)} Click the curve to choose yourself."
+        reason = "" if result.is_reason_read else f" {escape(result.no_suggestion_reason)}"
+        return f"<b>No suggestion.</b>{reason} Click the curve to choose yourself."
     if result.is_chosen:
         return f"<b>Chosen: lr {lr_text(result.lr)}</b>, {_place(result, result.lr)}."
     place = _place(result, result.lr)

@@ -22,8 +22,7 @@ def range_test_summary(result: RangeTestResult) -> str:
     """Suggestion or choice, how the sweep ended, what the curve says, what to type next."""
     lines = [f"Range test: {counted(len(result.lrs), 'step')}, {_ending(result)}."]
     if result.lr is None:
-        is_said_below = result.reading.startswith(result.no_suggestion_reason)
-        lines.append("No suggestion." if is_said_below else f"No suggestion: {result.no_suggestion_reason}")
+        lines.append("No suggestion." if result.is_reason_read else f"No suggestion: {result.no_suggestion_reason}")
     else:
         what = "Chosen" if result.is_chosen else "Suggested"
         interval = "" if result.is_chosen or result.interval is None else _interval_text(result.interval)

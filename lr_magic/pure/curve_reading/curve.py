@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lr_magic.pure.counted import counted
 from lr_magic.pure.curve_reading.local_lines import local_line_weights
 from lr_magic.pure.errors import NoSuggestionError, SettingError
 
@@ -184,8 +185,8 @@ def read_points(
     num_finite = values.size if bad_step is None else bad_step
     if num_finite < _FEWEST_LOSSES:
         raise NoSuggestionError(
-            f"Only {num_finite} finite losses, too few to read a curve from; run more steps, or start lower if the "
-            "loss blew up at once."
+            f"Only {counted(num_finite, 'step')} with a finite loss, too few to read a curve from; run more steps, or "
+            "start lower if the loss blew up at once."
         )
     curve = curve_through(np.log10(rates[:num_finite]), values[:num_finite])
     return replace(curve, batches_per_lr=batches_per_lr)

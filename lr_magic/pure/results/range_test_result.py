@@ -128,6 +128,11 @@ class RangeTestResult:
         found = self._suggestion_or_reason
         return found if isinstance(found, str) else ""
 
+    @property
+    def is_reason_read(self) -> bool:
+        """Whether the reading begins with why there is no suggestion, so that it need not be said before it."""
+        return self.reading.startswith(self.no_suggestion_reason)
+
     @cached_property
     def suggestions(self) -> dict[str, float]:
         """Rule to learning rate, for every rule that has an answer."""
