@@ -201,11 +201,26 @@ def test_a_redraw_is_one_message_and_a_step_between_redraws_none(clock, monkeypa
     assert 10 <= sum(sent) / 0.73 <= 20  # redraws per second
 
 
+@pytest.mark.parametrize("step_s", [0.01, 0.03, 0.05])
+@pytest.mark.parametrize("kind", ["sweep", "fit"])
+def test_the_curve_grows_ten_times_a_second(clock, monkeypatch, kind, step_s):
+    sweep = LiveRangeTest(1e-7, 10, 1000, RunControl())
+    fit = LiveFit(OneCycle(1e-2, 1000), 5, RunControl(), has_momentum=True)
+    live, figure, name = (sweep, sweep.figure, "draw_curve") if kind == "sweep" else (fit, fit.figure, "draw_losses")
+    drawn = []
+    monkeypatch.setattr(figure, name, lambda *_: drawn.append(clock[0]))
+    lrs = np.geomspace(1e-7, 10, 1000)
+    for step in range(round(20 / step_s) if step_s > 0.02 else 1000):
+        clock[0] += step_s
+        live.on_step(StepRecord(step, lrs[step], 2.0 + 0.01 * (step % 7), 0.9))
+    assert 10 <= len(drawn) / clock[0] <= 20
+
+
 def test_parts_of_a_view_take_turns(clock):
     drawn = []
     turns = Turns(lambda: drawn.append("a"), lambda: drawn.append("a"), lambda: drawn.append("b"))
     for _ in range(6):
-        clock[0] += 0.1
+        clock[0] += 0.08
         turns.take()
         turns.take()
     assert "".join(drawn) == "aabaab"
@@ -215,12 +230,12 @@ def test_a_part_with_nothing_new_leaves_its_turn_to_the_next(clock):
     drawn = []
     turns = Turns(lambda: drawn.append("a"), lambda: False, lambda: drawn.append("b"))
     for _ in range(4):
-        clock[0] += 0.1
+        clock[0] += 0.08
         turns.take()
     assert "".join(drawn) == "abab"
 
 
-@pytest.mark.parametrize(("step_s", "expected"), [(0.08, "a|a|b|c"), (0.15, "a|ab|ca|ab"), (10.0, "a|abc|abc|abc")])
+@pytest.mark.parametrize(("step_s", "expected"), [(0.08, "a|a|b|c"), (0.16, "a|ab|ca|ab"), (10.0, "a|abc|abc|abc")])
 def test_after_a_slow_step_the_parts_that_fell_into_it_are_drawn(clock, step_s, expected):
     drawn = []
     a, b, c = (lambda name=name: drawn.append(name) for name in "abc")

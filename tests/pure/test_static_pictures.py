@@ -39,6 +39,15 @@ def steered_history(max_lr):
     return FitHistory(steps, epochs, StopReason.COMPLETED, planned_steps=70, settings=settings, events=events)
 
 
+def test_a_range_test_names_what_other_rules_suggest():
+    lrs = np.geomspace(1e-6, 1, 61)
+    losses = 2 - 1 / (1 + 1e-3 / lrs) + 5 * lrs
+    result = RangeTestResult(lrs=lrs, losses=losses, stop_reason=StopReason.COMPLETED)
+    (axes,) = result.plot().axes
+    assert {text.get_text() for text in axes.texts} == set(result.other_suggestions)
+    assert len(result.other_suggestions) >= 2
+
+
 def test_a_training_shows_the_steered_plan_and_what_was_done_to_it():
     for max_lr in (1e-2, [1e-4, 1e-2]):
         history = steered_history(max_lr)

@@ -181,6 +181,14 @@ def parameters_not_finite(model: str, names: Sequence[str]) -> DiscoveryError:
     )
 
 
+def output_not_a_number(model: str) -> DiscoveryError:
+    """Report a forward that makes nan out of numbers."""
+    return DiscoveryError(
+        f"`{model}` returns nan, although its parameters and the batch hold none: no loss of it is a number.\n"
+        "→ look in its forward for a division by zero, a logarithm or root of what is not above 0, an overflow."
+    )
+
+
 def data_not_finite(part: str, magic: str) -> DiscoveryError:
     """Report a batch that no loss can be computed of."""
     return DiscoveryError(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import wraps
+from threading import RLock
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ipywidgets import HTML, Button, HBox, Layout, ToggleButton, VBox
@@ -25,11 +27,22 @@ if TYPE_CHECKING:
 _NARROWEST = 1.0001
 
 
+def _in_turn(method: Callable[..., None]) -> Callable[..., None]:
+    """Let one thread at a time draw: a widget that two change at once fails."""
+
+    @wraps(method)
+    def locked(panel: ChoicePanel, *arguments: Any) -> None:
+        with panel.lock:
+            method(panel, *arguments)
+
+    return locked
+
+
 class ChoicePanel:
     """The controls and words below the plot.
 
     Handlers may run in another thread, late, or twice. They draw what is chosen themselves, also while the sweep runs
-    (it may be paused): nobody else touches those marks meanwhile.
+    (it may be paused), one at a time.
 
     Parameters
     ----------
@@ -38,6 +51,7 @@ class ChoicePanel:
     """
 
     def __init__(self, figure: RangeTestFigure) -> None:
+        self.lock = RLock()
         self._figure = figure
         self._result: RangeTestResult | None = None
         self._pending_lr: float | None = None
@@ -65,11 +79,13 @@ class ChoicePanel:
         self.widget = VBox([self.controls, self.readout, self.command])
         self._connect()
 
+    @_in_turn
     def offer_zoom(self, zoom: Callable[[float, float], str]) -> None:
         """Let a dragged range be swept again."""
         self.on_zoom = zoom
         self._show()
 
+    @_in_turn
     def open(self, result: RangeTestResult) -> None:
         """The sweep is over: show its suggestion and take choices from now on."""
         self._result = result
@@ -79,11 +95,12 @@ class ChoicePanel:
         suggested = result.suggestion
         marks.draw_suggestion(suggested, None if suggested is None else result.loss_at(suggested), result.interval)
         marks.draw_proposed(result.proposed_range)
-        marks.ticks.draw({rule: lr for rule, lr in result.suggestions.items() if lr != result.suggestion})
+        marks.ticks.draw(result.other_suggestions)
         self.message.value = ""
         self.controls.layout.display = None
         self._show()
 
+    @_in_turn
     def close(self) -> None:
         """Another sweep begins: a click is for its result from now on."""
         self._result = None
@@ -93,6 +110,7 @@ class ChoicePanel:
         self.command.command = ""
         self.controls.layout.display = "none"
 
+    @_in_turn
     def choose(self, lr: float) -> None:
         """Choose a rate, snapped to the curve."""
         self._pending_lr = lr  # first of all: the sweep may end while this runs, and `open` looks here
@@ -101,6 +119,7 @@ class ChoicePanel:
         if self._result is not None and len(self._result.lrs):
             self._set(float(self._result.lrs[self._nearest(lr)]))
 
+    @_in_turn
     def move(self, num_points: int) -> None:
         """Move the choice along the curve."""
         if self._result is None or self._result.lr is None or not len(self._result.lrs):
@@ -119,6 +138,7 @@ class ChoicePanel:
         except (ValueError, SettingError):
             self.message.value = "A learning rate is a number above 0, like 3e-3."
 
+    @_in_turn
     def drag(self, low: float, high: float) -> None:
         """Choose a range."""
         # the last piece of a drag may come late: it does not wipe away what was said meanwhile
@@ -130,6 +150,7 @@ class ChoicePanel:
     def _rest(self) -> None:
         self.on_choice()
 
+    @_in_turn
     def _set(self, lr: float | None) -> None:
         if self._result is None:
             return

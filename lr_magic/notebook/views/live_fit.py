@@ -97,8 +97,8 @@ class LiveFit:
         self._validation = ValidationCurve()
         self._last: StepRecord | None = None
         self._limits = SettlingLimits()
-        losses = self._losses_turn
-        self._turns = Turns(losses, losses, self._draw_done, losses, self._show_status, losses)
+        losses = (self._losses_turn,) * 5
+        self._turns = Turns(*losses, self._draw_done, *losses, self._show_status)
         self._epochs_clock = RedrawClock(interval_s=_EPOCHS_INTERVAL_S)
         self._started = perf_counter()
         self._show_status()

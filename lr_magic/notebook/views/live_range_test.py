@@ -64,9 +64,11 @@ class LiveRangeTest:
         )
         self.widget = self.frame.widget
         self._divergence_factor = divergence_factor
-        curve, status = self._draw_curve, self._show_status
-        # the names directly after the levels, so that they hardly ever stand apart
-        self._turns = Turns(curve, curve, status, curve, self._draw_levels, self._draw_level_names, curve, status)
+        curve = self._draw_curve
+        # the curve is to grow ten times a second; the names stand hardly ever apart from their levels
+        self._turns = Turns(
+            curve, curve, curve, self._show_status, curve, curve, self._draw_levels, self._draw_level_names, curve
+        )
         self._result: RangeTestResult | None = None
         self._begin(StepCount(num_steps, is_adaptive=is_adaptive))
 

@@ -8,6 +8,8 @@ from time import perf_counter, thread_time
 class RedrawClock:
     """Says when a redraw is due, so that drawing costs a fixed small part of the run whatever the step takes.
 
+    Redraws are due at even times, so that a curve grows as often where steps do not fit into the interval.
+
     Parameters
     ----------
     interval_s
@@ -17,22 +19,24 @@ class RedrawClock:
         counts is processor time: on a busy machine a redraw takes long without costing more.
     """
 
-    def __init__(self, interval_s: float = 0.07, max_share: float = 0.015) -> None:
+    def __init__(self, interval_s: float = 0.075, max_share: float = 0.015) -> None:
         self._interval_s = interval_s
         self._max_share = max_share
         self._wait_s = interval_s
-        self._done_at: float | None = None
+        self._last_due: float | None = None
         self._begun_at = 0.0
 
     def num_due(self) -> int:
-        """How many redraws there was time for since the last one; those that follow are timed up to `done`."""
-        num_due = 1 if self._done_at is None else int((perf_counter() - self._done_at) / self._wait_s)
+        """How many redraws have become due since the last call that said so; those that follow are timed to `done`."""
+        now = perf_counter()
+        if self._last_due is None:
+            self._last_due = now - self._wait_s
+        num_due = int((now - self._last_due) / self._wait_s)
         if num_due:
+            self._last_due += num_due * self._wait_s
             self._begun_at = thread_time()
         return num_due
 
     def done(self) -> None:
         """Tell that the redraws are done."""
-        self._done_at = perf_counter()
-        cost = thread_time() - self._begun_at
-        self._wait_s = max(self._interval_s, cost / self._max_share)
+        self._wait_s = max(self._interval_s, (thread_time() - self._begun_at) / self._max_share)

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from lr_magic.pure.picture import palette
+from lr_magic.pure.picture.lanes import lanes
 from lr_magic.pure.picture.lr_text import lr_text
 from lr_magic.pure.picture.static_figure import add_legend, new_figure
 from lr_magic.pure.picture.y_limits import y_limits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from lr_magic.pure.results.range_test_result import RangeTestResult
+
+
+# Parts of the picture's width and height.
+_CHARACTER_WIDTH = 0.011
+_LANE_HEIGHT = 0.06
 
 
 def plot_range_test(result: RangeTestResult, earlier: Sequence[tuple[str, RangeTestResult]] = ()) -> Figure:
@@ -38,6 +46,7 @@ def plot_range_test(result: RangeTestResult, earlier: Sequence[tuple[str, RangeT
     _mark_choice(axes, result)
     if len(result.lrs):
         axes.set_xlim(low, high)  # a limit or a choice beyond the sweep must not stretch the axis
+        _mark_other_rules(axes, result.other_suggestions)
     add_legend(axes)
     return figure
 
@@ -72,6 +81,21 @@ def _mark_proposed(axes: Axes, result: RangeTestResult) -> None:
         low, high = result.proposed_range
         label = f"proposed {lr_text(low)} to {lr_text(high)}"
         axes.axvspan(low, high, color=palette.SUGGESTION, alpha=0.12, linewidth=0, label=label)
+
+
+def _mark_other_rules(axes: Axes, suggestions: Mapping[str, float]) -> None:
+    """Put a tick with its name at the top edge for each of these rules."""
+    height = axes.get_xaxis_transform()
+    low, high = np.log(axes.get_xlim())
+    shown = {rule: lr for rule, lr in suggestions.items() if low <= np.log(lr) <= high}
+    of_rule = lanes(
+        [float((np.log(lr) - low) / (high - low)) for lr in shown.values()],
+        [_CHARACTER_WIDTH * (len(rule) + 2) for rule in shown],
+    )
+    for (rule, lr), lane in zip(shown.items(), of_rule, strict=True):
+        axes.plot([lr], [0.98], "v", color=palette.MUTED, markersize=7, transform=height)
+        top = 0.95 - _LANE_HEIGHT * lane
+        axes.text(lr, top, rule, transform=height, ha="center", va="top", fontsize="small")
 
 
 def _mark_choice(axes: Axes, result: RangeTestResult) -> None:

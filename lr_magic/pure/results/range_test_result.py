@@ -138,6 +138,11 @@ class RangeTestResult:
         """Rule to learning rate, for every rule that has an answer."""
         return suggest_all(self.lrs, self.losses, training_steps=self.training_steps, **self._swept)
 
+    @property
+    def other_suggestions(self) -> dict[str, float]:
+        """Rule to learning rate, for the rules that suggest something else."""
+        return {rule: lr for rule, lr in self.suggestions.items() if lr != self.suggestion}
+
     @cached_property
     def _reading(self) -> Reading:
         found = self._suggestion_or_reason

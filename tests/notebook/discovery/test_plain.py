@@ -213,6 +213,11 @@ def test_data_that_are_no_numbers_are_named(notebook):
     assert "`batch[0]` holds nan or inf" in book.refusal()
 
 
+def test_a_forward_that_makes_nan_of_numbers_is_named(plain):
+    plain.run("model[0].register_forward_hook(lambda module, inputs, output: (output - 1e9).sqrt())")
+    assert "`model` returns nan, although its parameters and the batch hold none" in plain.refusal()
+
+
 @pytest.mark.parametrize(
     ("labels", "says", "example"),
     [
