@@ -185,7 +185,8 @@ def output_not_a_number(model: str) -> DiscoveryError:
     """Report a forward that makes nan out of numbers."""
     return DiscoveryError(
         f"`{model}` returns nan, although its parameters and the batch hold none: no loss of it is a number.\n"
-        "→ look in its forward for a division by zero, a logarithm or root of what is not above 0, an overflow."
+        f"→ `{model}.forward` on a batch, part by part: it divides by zero, takes a logarithm or root of what is not "
+        "above 0, or overflows."
     )
 
 
