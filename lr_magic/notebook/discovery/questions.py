@@ -181,12 +181,12 @@ def parameters_not_finite(model: str, names: Sequence[str]) -> DiscoveryError:
     )
 
 
-def output_not_a_number(model: str) -> DiscoveryError:
+def output_not_a_number(model: str, magic: str) -> DiscoveryError:
     """Report a forward that makes nan out of numbers."""
     return DiscoveryError(
         f"`{model}` returns nan, although its parameters and the batch hold none: no loss of it is a number.\n"
-        f"→ `{model}.forward` on a batch, part by part: it divides by zero, takes a logarithm or root of what is not "
-        "above 0, or overflows."
+        f"→ `%{magic}` again once its forward gives numbers: it divides by zero, takes a logarithm or root of what is "
+        "not above 0, or overflows."
     )
 
 

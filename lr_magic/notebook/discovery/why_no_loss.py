@@ -24,7 +24,7 @@ def why_no_loss(situation: Situation, output: object, target: Any) -> DiscoveryE
     if (question := why_untrainable(situation)) is not None:
         return question
     if any(part.is_floating_point() and bool(part.isnan().any()) for _, part in predictions(output)):
-        return questions.output_not_a_number(situation.model.name)
+        return questions.output_not_a_number(situation.model.name, situation.magic)
     if situation.unsound and not situation.unsound[0].is_of_first_batch:
         return questions.unfit_batch(situation.unsound[0].loss, situation.unsound[0].reason, situation.magic)
     return _why_none_fits(situation, output, target)
