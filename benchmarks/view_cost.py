@@ -169,8 +169,8 @@ and between its steps:
 
 {table(["steps so far", "a step of a sweep", "of a training", "a redraw of a sweep", "of a training"], of_lengths)}
 
-Most of it is sending. In all threads of the kernel, ipykernel's own included, sending a curve takes {curve}, a
-message with nothing in it {nothing}.
+In all threads of the kernel, ipykernel's own included, sending a curve takes {curve}, a message with nothing in it
+{nothing}.
 """,
     )
 

@@ -56,9 +56,8 @@ def rate_in_tensor():
 def capturable():
     """Rate and step counts are tensors on the device; on the CPU torch refuses the latter."""
     rate, on_device = torch.tensor(1e-3, device=place.device), place.device.type != "cpu"
-    return warm(
-        small_setup(optimizer=lambda p, lr: torch.optim.Adam(p, lr=rate, capturable=on_device, foreach=False))  # noqa: ARG005
-    )
+    options = {"lr": rate, "capturable": on_device, "foreach": False}
+    return warm(small_setup(optimizer=lambda p, **_: torch.optim.Adam(p, **options)))
 
 
 def fused():

@@ -111,8 +111,9 @@ def test_a_loss_is_kept_although_the_next_step_writes_to_its_place():
     assert fetcher.finish() == [0.0, 1.0, 2.0, 3.0, 4.0]
 
 
+@pytest.mark.usefixtures("late")
 @pytest.mark.parametrize("accumulate", [1, 2])
-def test_a_huge_loss_in_double_precision_is_finite(late, accumulate):  # noqa: ARG001
+def test_a_huge_loss_in_double_precision_is_finite(accumulate):
     setup = with_losses(small_setup(accumulate=accumulate), lambda loss: loss.double() + 1e45, at=0)
     result = range_test(setup, num_steps=8)
     assert result.stop_reason is StopReason.COMPLETED

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from lr_magic.notebook.discovery.identity import optimized, unwrapped
+from lr_magic.notebook.discovery.identity import optimized
+from lr_magic.training.layers.layer_units import unwrapped
 
 
 def describe_model(model: nn.Module) -> str:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from lr_magic.notebook.discovery.identity import unwrapped
 from lr_magic.notebook.discovery.words import sounds_like_target, words_of
+from lr_magic.training.layers.layer_units import unwrapped
 
 if TYPE_CHECKING:
     from torch import nn

@@ -15,7 +15,6 @@ from lr_magic.notebook.discovery.batch_items import reach, spelled
 from lr_magic.notebook.discovery.expressions import Expression, parse_expression
 from lr_magic.notebook.discovery.forward_signature import ForwardSignature, is_target, signature_of
 from lr_magic.notebook.discovery.guess import Guess, Situation, Unsound
-from lr_magic.notebook.discovery.identity import unwrapped
 from lr_magic.notebook.discovery.input_readings import missing_parameter, tiers_of_readings
 from lr_magic.notebook.discovery.input_trials import Fed, feed
 from lr_magic.notebook.discovery.leftovers import weighty
@@ -24,6 +23,7 @@ from lr_magic.notebook.discovery.loss_readings import Valued, criterion_readings
 from lr_magic.notebook.discovery.spread_loss import spread_call
 from lr_magic.notebook.discovery.untrained import untrained_output
 from lr_magic.notebook.discovery.why_no_loss import why_no_loss
+from lr_magic.training.layers.layer_units import unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -39,15 +39,3 @@ def former_model(optimizer: torch.optim.Optimizer, models: Iterable[Candidate]) 
     held = [tensor.shape for tensor in optimized(optimizer)]
     alike = [m for m in models if [parameter.shape for parameter in m.value.parameters()] == held]
     return alike[-1] if alike else None
-
-
-def unwrapped(model: nn.Module) -> nn.Module:
-    """Look through ``torch.compile`` and ``DataParallel``: the module whose forward the person wrote."""
-    inner = model
-    while type(inner).__module__.startswith("torch."):
-        held = dict(inner.named_children())
-        inside = held.get("_orig_mod", held.get("module"))
-        if inside is None:
-            break
-        inner = inside
-    return inner

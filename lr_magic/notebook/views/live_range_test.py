@@ -19,8 +19,7 @@ from lr_magic.notebook.views.step_count import StepCount
 from lr_magic.notebook.views.turns import Turns
 from lr_magic.pure.counted import counted
 from lr_magic.pure.picture.lr_text import lr_text
-from lr_magic.pure.picture.static_range_test import loss_limits
-from lr_magic.pure.picture.y_limits import SettlingLimits
+from lr_magic.pure.picture.y_limits import SettlingLimits, loss_limits
 
 if TYPE_CHECKING:
     from lr_magic.pure.control import RunControl

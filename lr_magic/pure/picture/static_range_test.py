@@ -10,7 +10,7 @@ from lr_magic.pure.picture import palette
 from lr_magic.pure.picture.lanes import lanes
 from lr_magic.pure.picture.lr_text import lr_text
 from lr_magic.pure.picture.static_figure import add_legend, new_figure
-from lr_magic.pure.picture.y_limits import y_limits
+from lr_magic.pure.picture.y_limits import loss_limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,12 +49,6 @@ def plot_range_test(result: RangeTestResult, earlier: Sequence[tuple[str, RangeT
         _mark_other_rules(axes, result.other_suggestions)
     add_legend(axes)
     return figure
-
-
-def loss_limits(results: Sequence[RangeTestResult]) -> tuple[float, float]:
-    """Limits of a loss axis that show the fall of each sweep; one without losses does not count."""
-    limits = [y_limits(each.smoothed_losses, each.losses) for each in results if len(each.losses)]
-    return (min(low for low, _ in limits), max(high for _, high in limits)) if limits else (0.0, 1.0)
 
 
 def _mark_suggestion(axes: Axes, result: RangeTestResult) -> None:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lr_magic.pure.results.range_test_result import RangeTestResult
 
 # As long as a sweep has moved the loss by less than this part of it, it is flat and looks flat.
 _LEAST_SPAN = 0.1
@@ -55,6 +62,12 @@ def _scatter(residuals: np.ndarray) -> float:
     early = residuals[: (len(residuals) + 1) // 2]
     sizes = np.sort(np.abs(early[np.isfinite(early)]))
     return float(sizes[len(sizes) // 2]) if len(sizes) else 0.0
+
+
+def loss_limits(results: Sequence[RangeTestResult]) -> tuple[float, float]:
+    """Limits of a loss axis that show the fall of each sweep; one without losses does not count."""
+    limits = [y_limits(each.smoothed_losses, each.losses) for each in results if len(each.losses)]
+    return (min(low for low, _ in limits), max(high for _, high in limits)) if limits else (0.0, 1.0)
 
 
 class SettlingLimits:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from lr_magic.notebook.discovery.batch_items import items_of
-from lr_magic.notebook.discovery.identity import unwrapped
 from lr_magic.notebook.discovery.loss_candidates import sounds_like_loss
 from lr_magic.notebook.discovery.own_step.follow import Followed
 from lr_magic.notebook.discovery.own_step.own_step import OwnStep
@@ -17,6 +16,7 @@ from lr_magic.notebook.discovery.own_step.rewriting import BACKWARD
 from lr_magic.notebook.discovery.own_step.roles import Cast, bindings
 from lr_magic.notebook.discovery.own_step.step_source import StepSource, plain_function
 from lr_magic.notebook.discovery.words import sounds_like_loader, words_of
+from lr_magic.training.layers.layer_units import unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable
