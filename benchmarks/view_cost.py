@@ -47,7 +47,6 @@ def fit_records(num_steps):
 
 def run(live, records, step_s):
     redraws = []
-    take = live._turns.take
     parts = live._turns._parts
     live._turns._parts = (counting(redraws, part) for part in parts)
     sent.clear()

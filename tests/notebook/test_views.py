@@ -235,17 +235,27 @@ def test_a_part_with_nothing_new_leaves_its_turn_to_the_next(clock):
     assert "".join(drawn) == "abab"
 
 
-@pytest.mark.parametrize(("step_s", "expected"), [(0.08, "a|a|b|c"), (0.16, "a|ab|ca|ab"), (10.0, "a|abc|abc|abc")])
+@pytest.mark.parametrize(("step_s", "expected"), [(0.08, "|a|a|b"), (0.16, "|ab|ca|ab"), (10.0, "|abc|abc|abc")])
 def test_after_a_slow_step_the_parts_that_fell_into_it_are_drawn(clock, step_s, expected):
     drawn = []
     a, b, c = (lambda name=name: drawn.append(name) for name in "abc")
     turns = Turns(a, a, b, c)
-    turns.take()
     for _ in range(3):
         clock[0] += step_s
         drawn.append("|")
         turns.take()
     assert "".join(drawn) == expected
+
+
+@pytest.mark.parametrize(("first_step_s", "num_drawn"), [(0.01, 0), (1.0, 1)])
+def test_a_slow_first_step_is_drawn_at_once_and_a_rest_before_the_run_does_not_count(clock, first_step_s, num_drawn):
+    drawn = []
+    turns = Turns(lambda: drawn.append("a"))
+    clock[0] += 60.0
+    turns.begin()
+    clock[0] += first_step_s
+    turns.take()
+    assert len(drawn) == num_drawn
 
 
 def test_levels_that_stand_still_are_not_drawn_again(live):

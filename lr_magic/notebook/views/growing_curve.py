@@ -24,6 +24,8 @@ class Levels(NamedTuple):
 class GrowingCurve:
     """Takes the records of a sweep, and works on them only when it is looked at.
 
+    Beside a training the code of a single step is cold and slow, so the steps between two looks are worked on together.
+
     Parameters
     ----------
     divergence_factor
@@ -44,18 +46,21 @@ class GrowingCurve:
         self._lrs = ThinnedCurve()
         self._losses = ThinnedCurve()
         self._rule = DivergenceRule(divergence_factor)
-        self._unjudged: list[float] = []
+        self._waiting: list[StepRecord] = []
 
     def append(self, record: StepRecord) -> None:
         """Take one step."""
-        self._lrs.append(record.lr)
-        self._losses.append(record.loss)
-        self._unjudged.append(record.loss)
+        self._waiting.append(record)
         self._first = self._first or record
         self.last = record
 
     def refresh(self) -> None:
-        """Smooth what has come."""
+        """Take in and smooth what has come."""
+        for record in self._waiting:
+            self._lrs.append(record.lr)
+            self._losses.append(record.loss)
+            self._rule.update(record.loss)
+        self._waiting.clear()
         self.raw = self._losses.means
         self.smoothed = smooth(self.raw)
 
@@ -75,14 +80,11 @@ class GrowingCurve:
 
     @property
     def threshold(self) -> float | None:
-        """Loss above which the sweep ends; None while too few losses are known."""
-        for loss in self._unjudged:
-            self._rule.update(loss)
-        self._unjudged.clear()
+        """Loss above which the sweep ends as of the last `refresh`; None while too few losses are known."""
         return self._rule.threshold
 
     @property
     def levels(self) -> Levels | None:
-        """The levels; None while too few losses are known."""
+        """The levels as of the last `refresh`; None while too few losses are known."""
         threshold, finite = self.threshold, self.smoothed[np.isfinite(self.smoothed)]
         return None if threshold is None or not len(finite) else Levels(threshold, float(finite.min()))

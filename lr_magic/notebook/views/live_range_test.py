@@ -76,6 +76,7 @@ class LiveRangeTest:
         self._begin_curve()
         self._started = perf_counter()
         self._show_status()
+        self._turns.begin()
 
     def _begin_curve(self) -> None:
         self._curve = GrowingCurve(self._divergence_factor)

@@ -23,14 +23,16 @@ class RedrawClock:
         self._interval_s = interval_s
         self._max_share = max_share
         self._wait_s = interval_s
-        self._last_due: float | None = None
         self._begun_at = 0.0
+        self.begin()
+
+    def begin(self) -> None:
+        """A run begins: its first redraw is due after the interval, or at its first step where that takes longer."""
+        self._last_due = perf_counter()
 
     def num_due(self) -> int:
         """How many redraws have become due since the last call that said so; those that follow are timed to `done`."""
         now = perf_counter()
-        if self._last_due is None:
-            self._last_due = now - self._wait_s
         num_due = int((now - self._last_due) / self._wait_s)
         if num_due:
             self._last_due += num_due * self._wait_s

@@ -29,6 +29,10 @@ class Turns:
         self._parts = cycle(parts)
         self._clock = RedrawClock()
 
+    def begin(self) -> None:
+        """A run begins."""
+        self._clock.begin()
+
     def take(self) -> None:
         """Draw the next part that has something new, if the time has come; several where a step took long."""
         num_due = self._clock.num_due()
