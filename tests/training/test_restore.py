@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader, Sampler, TensorDataset
 
 from lr_magic.training.batches import BatchSource
 from lr_magic.training.restoring import copy_place, tensor_state
@@ -182,17 +182,51 @@ def test_a_one_shot_iterator_is_said_to_be_used_up():
     assert "one-shot iterator does not give its batches again" in result.receipt
 
 
-@pytest.mark.parametrize("make", [lambda: itertools.cycle(range(96)), lambda: (i % 96 for i in itertools.count())])
-def test_an_iterator_that_a_sampler_holds_is_named(make):
-    class Endless(Sampler):
+class Endless(Sampler):
+    """Draws from an iterator that it holds."""
+
+    def __init__(self, order):
+        self.order = order
+
+    def __iter__(self):
+        return itertools.islice(self.order, 96)
+
+
+_HELD = {
+    "cycle": lambda: itertools.cycle(range(96)),
+    "generator": lambda: (i * 7 % 96 for i in itertools.count()),
+    "list": lambda: iter(list(range(96)) * 20),
+    "used up in the run": lambda: iter(range(48)),
+}
+
+
+@pytest.mark.parametrize("make", _HELD.values(), ids=_HELD)
+def test_an_iterator_that_a_sampler_holds_gives_its_items_again(make):
+    untouched, sampler = make(), Endless(make())
+    next(untouched), next(sampler.order)
+    setup = small_setup(loader=DataLoader(small_data(), 16, sampler=sampler))
+    for _ in range(3):
+        receipt = range_test(setup, num_steps=5).receipt
+        assert "an iterator that a sampler holds gives its items again" in receipt
+    assert list(itertools.islice(sampler.order, 500)) == list(itertools.islice(untouched, 500))
+
+
+def test_a_held_iterator_that_is_not_drawn_from_stays_the_same_object():
+    order = iter(range(96))
+    sampler = Endless(order)
+    with restored(small_setup(loader=DataLoader(small_data(), 16, sampler=sampler))):
+        pass
+    assert sampler.order is order
+
+
+def test_an_iterator_that_cannot_go_back_is_named():
+    class Unfinished(TensorDataset):
         def __init__(self):
-            self.order = make()
+            super().__init__(*small_data().tensors)
+            self.files = iter(range(96))
 
-        def __iter__(self):
-            return itertools.islice(self.order, 96)
-
-    setup = small_setup(loader=DataLoader(small_data(), 16, sampler=Endless()))
-    assert "iterator that the loader, its sampler or its dataset holds" in range_test(setup, num_steps=3).receipt
+    receipt = range_test(small_setup(loader=DataLoader(Unfinished(), 16)), num_steps=3).receipt
+    assert "iterator that the loader, its sampler or its dataset holds cannot go back" in receipt
     assert "iterator" not in range_test(small_setup(), num_steps=3).receipt
 
 

@@ -22,14 +22,21 @@ class DictState:
     """Items of one dict: the same objects under the same keys, in the same order.
 
     Read and filled past the methods of a class of its own: `Counter.update` would count.
+
+    Attributes
+    ----------
+    content
+        The dict.
+    items
+        Its keys and values as they were.
     """
 
-    __slots__ = ("_base", "_content", "_ids", "_items")
+    __slots__ = ("_base", "_ids", "content", "items")
 
     def __init__(self, content: dict[Any, Any]) -> None:
-        self._content = content
+        self.content = content
         self._base = base_of(content)
-        self._items = tuple(self._base.items(content))
+        self.items = tuple(self._base.items(content))
         # Identities, not equality: comparing tensors for equality would run on the device.
         self._ids = self._identities()
 
@@ -37,12 +44,12 @@ class DictState:
         """Fill the dict with what it held, if that changed."""
         if self._identities() == self._ids:
             return True
-        self._base.clear(self._content)
-        self._base.update(self._content, self._items)
+        self._base.clear(self.content)
+        self._base.update(self.content, self.items)
         return self._identities() == self._ids
 
     def _identities(self) -> tuple[list[int], list[int]]:
-        return list(map(id, self._base.keys(self._content))), list(map(id, self._base.values(self._content)))
+        return list(map(id, self._base.keys(self.content))), list(map(id, self._base.values(self.content)))
 
 
 class ListState:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from torch.utils.data import DataLoader
 
+from lr_magic.training.restoring.held_iterator import HeldPlaces
+from lr_magic.training.restoring.kept_states import DictState
 from lr_magic.training.restoring.object_state import ObjectWalk
 
 if TYPE_CHECKING:
@@ -33,27 +35,35 @@ class LoaderState:
     def __init__(self, loader: Any, keep_tensor: Callable[[torch.Tensor], None]) -> None:
         self._is_one_shot = hasattr(loader, "__next__")
         self._workers = IdleWorkers(loader)
-        walks = (_samplers_of(loader, keep_tensor), _rest_of(loader, self._workers))
-        self._kept = [kept for walk in walks for kept in walk.kept]
-        self._has_iterators = any(walk.iterators for walk in walks)
+        samplers, rest = _samplers_of(loader, keep_tensor), _rest_of(loader, self._workers)
+        self._kept = [*samplers.kept, *rest.kept]
+        self._held = _held_in(samplers)
+        self._num_forward_only = len(samplers.iterators) - len(self._held) + len(rest.iterators)
 
     @property
     def note(self) -> str:
         """What cannot be put back, in words; empty if all can."""
         if self._is_one_shot:
             return "a one-shot iterator does not give its batches again"
-        if self._has_iterators:
+        if self._num_forward_only:
             return "an iterator that the loader, its sampler or its dataset holds cannot go back"
+        if self._held:
+            return "an iterator that a sampler holds gives its items again, from a copy of them"
         return ""
 
     def set_aside(self) -> None:
-        """Take the loader's idle workers off it, so that a run starts its own."""
+        """Take off the loader's idle workers and its samplers' iterators, so that a run has its own."""
         self._workers.set_aside()
+        for held in self._held:
+            held.set_aside()
 
     def put_back(self) -> bool:
         """Make the loader what it was; whether it is."""
         self._workers.put_back()
-        return sum(not kept.put_back() for kept in self._kept) == 0
+        num_failed = sum(not kept.put_back() for kept in self._kept)
+        for held in self._held:
+            held.put_back()
+        return num_failed == 0
 
 
 def _samplers_of(loader: Any, keep_tensor: Callable[[torch.Tensor], None]) -> ObjectWalk:
@@ -68,6 +78,17 @@ def _samplers_of(loader: Any, keep_tensor: Callable[[torch.Tensor], None]) -> Ob
         if sampler is not None:
             walk.add(sampler)
     return walk
+
+
+def _held_in(walk: ObjectWalk) -> list[HeldPlaces]:
+    """Where the iterators that a walk found are held, as far as they are held by name."""
+    dicts = [kept for kept in walk.kept if isinstance(kept, DictState)] if walk.iterators else []
+    held = []
+    for iterator in walk.iterators:
+        places = [(each.content, key) for each in dicts for key, value in each.items if value is iterator]
+        if places:
+            held.append(HeldPlaces(iterator, places))
+    return held
 
 
 def _rest_of(loader: Any, workers: IdleWorkers) -> ObjectWalk:
