@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,7 @@ from lr_magic.pure.results.range_test_result import RangeTestResult
 from lr_magic.pure.results.stop_reason import StopReason
 from lr_magic.pure.schedules import sweep_lrs
 from lr_magic.training.steering import Steering
+from lr_magic.training.sweeping import sweep as sweep_module
 from lr_magic.training.sweeping.range_test import range_test
 from lr_magic.training.sweeping.sweep import Sweep
 from lr_magic.training.sweeping.sweep_plan import TimePlan
@@ -99,13 +102,11 @@ def test_without_the_stop_a_blow_up_runs_on_but_a_nan_does_not():
     assert (result.stop_reason, len(result.losses)) == (StopReason.NON_FINITE, 51)
 
 
-def planned_by_time(seconds_per_step, *, seconds=10.0, first_step=0.0):
-    now = [100.0]
-    plan = TimePlan(SweepSettings(1e-4, 1e-1, seconds=seconds), clock=lambda: now[0])
+def planned_by_time(seconds_per_step, *, seconds=10.0):
+    plan = TimePlan(SweepSettings(1e-4, 1e-1, seconds=seconds))
     lrs = []
-    while (lr := plan.next_lr(0.0)) is not None:
+    while (lr := plan.next_lr(len(lrs) * seconds_per_step)) is not None:
         lrs.append(lr)
-        now[0] += seconds_per_step + (first_step if len(lrs) == 1 else 0.0)
     return lrs, plan.end_reason
 
 
@@ -116,8 +117,21 @@ def test_a_sweep_by_time_spreads_its_rates_over_the_time():
     assert np.allclose(np.diff(np.log(lrs[1:-1])), np.diff(np.log(lrs[1:3])))
 
 
-def test_a_slow_first_step_costs_a_sweep_by_time_nothing():
-    assert len(planned_by_time(0.1, first_step=60.0)[0]) == len(planned_by_time(0.1)[0])
+@pytest.mark.parametrize("batches_per_lr", [1, 4])
+def test_a_slow_first_step_costs_a_sweep_by_time_nothing(monkeypatch, batches_per_lr):
+    def num_rates(first_step_s):
+        now = [100.0]
+        monkeypatch.setattr(sweep_module, "perf_counter", lambda: now[0])
+        settings = SweepSettings(1e-4, 1e-1, seconds=10.0, batches_per_lr=batches_per_lr)
+        sweep = Sweep(settings, [optimizer_of(0.1)], CPU)
+        durations = itertools.chain([first_step_s], itertools.repeat(0.1))
+        while sweep.begin_step():
+            now[0] += next(durations)
+            sweep.end_step(torch.tensor(1.0))
+        assert sweep.stop_reason is StopReason.COMPLETED
+        return len(sweep.result().lrs)
+
+    assert num_rates(60.0) == num_rates(0.1) == pytest.approx(100 / batches_per_lr, abs=3)
 
 
 def test_a_time_that_is_too_short_ends_the_sweep_before_the_last_rate():

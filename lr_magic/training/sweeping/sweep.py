@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from contextlib import suppress
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -81,6 +82,7 @@ class Sweep:
         self._rule = DivergenceRule(settings.divergence_factor)
         self._steering = Steering(control)
         self._on_step = on_step
+        self._seconds_before: float | None = None
         self._detail = ""
         self._lr = 0.0
         self._num_at_lr = 0
@@ -103,7 +105,7 @@ class Sweep:
         if self.stop_reason is None and not self._steering.follow():
             self.end(StopReason.STOPPED)
         if self.stop_reason is None and self._num_at_lr == 0:
-            lr = self._plan.next_lr(self._steering.paused_seconds)
+            lr = self._plan.next_lr(self._seconds())
             if lr is None:
                 self.end(self._plan.end_reason)
             else:
@@ -117,6 +119,8 @@ class Sweep:
         """Take in the loss of the step just made (0-d, detached); False if the sweep is over."""
         if self.stop_reason is not None:
             return False
+        if self._seconds_before is None:
+            self._seconds_before = self._clock()
         self._lrs_under_way.append(self._lr)
         self._num_at_lr = (self._num_at_lr + 1) % self._batches_per_lr
         for number in self._fetcher.add(loss):
@@ -172,6 +176,13 @@ class Sweep:
             settings=dict(self._settings.as_run()),
             optimizer_kind=self._kind,
         )
+
+    def _clock(self) -> float:
+        return perf_counter() - self._steering.paused_seconds
+
+    def _seconds(self) -> float:
+        """Time since the first step was done, pauses not counted."""
+        return 0.0 if self._seconds_before is None else self._clock() - self._seconds_before
 
     def _take(self, loss: float) -> None:
         """Take in a number that has arrived; those after the end are dropped."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,8 +9,6 @@ from lr_magic.pure.curve_reading.adaptive_sweep import AdaptiveStrides
 from lr_magic.pure.results.stop_reason import StopReason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from lr_magic.training.sweeping.sweep_settings import SweepSettings
 
 # However slow the steps, a sweep by time makes at least this many rates: fewer points say nothing.
@@ -33,8 +30,8 @@ class SweepPlan(Protocol):
     def needs_losses(self) -> bool:
         """Whether the next rate hangs on the losses of the steps before the last."""
 
-    def next_lr(self, paused_seconds: float) -> float | None:
-        """Next rate; None once there is none, for `end_reason`."""
+    def next_lr(self, seconds: float) -> float | None:
+        """Next rate, so long after the first step was done; None once there is none, for `end_reason`."""
 
     def take(self, loss: float) -> None:
         """Take in the loss of a rate, in order."""
@@ -60,7 +57,7 @@ class AdaptivePlan:
         """Whether a loss may still change the strides."""
         return self._strides.are_large
 
-    def next_lr(self, paused_seconds: float) -> float | None:  # noqa: ARG002 - a pause costs no steps
+    def next_lr(self, seconds: float) -> float | None:  # noqa: ARG002 - nothing depends on the time
         """Next rate; the same on every device, whether the last loss has arrived or not."""
         while self._num_unjudged > 1 and self._arrived:
             self._strides.take(self._arrived.popleft())
@@ -82,7 +79,7 @@ class StepPlan:
         self.end_reason = StopReason.COMPLETED
         self._lrs = iter(settings.range.lrs())
 
-    def next_lr(self, paused_seconds: float) -> float | None:  # noqa: ARG002 - a pause costs no steps
+    def next_lr(self, seconds: float) -> float | None:  # noqa: ARG002 - nothing depends on the time
         """Next rate of the list."""
         return next(self._lrs, None)
 
@@ -93,38 +90,31 @@ class StepPlan:
 class TimePlan:
     """As many rates as fit into a time, spread over it.
 
-    The clock starts when the first step is done: a first step may compile, start workers or wake a device. Where the
-    time is up before the steps could make `FEWEST_RATES_BY_TIME` rates, the sweep ends before `end_lr`.
+    The first step is not counted: it may compile, start workers or wake a device. Where the time is up before the steps
+    could make `FEWEST_RATES_BY_TIME` rates, the sweep ends before `end_lr`.
 
     Parameters
     ----------
     settings
         Settings with `seconds`.
-    clock
-        Seconds, for tests.
     """
 
     needs_losses = False
 
-    def __init__(self, settings: SweepSettings, clock: Callable[[], float] = time.perf_counter) -> None:
+    def __init__(self, settings: SweepSettings) -> None:
         self.end_reason = StopReason.COMPLETED
         self._lr_at = settings.range.lr_at
         self._seconds = settings.seconds or 0.0
-        self._clock = clock
-        self._begin: float | None = None
         self._progress = -1.0
 
-    def next_lr(self, paused_seconds: float) -> float | None:
-        """Rate for the time that has passed, not counting pauses."""
+    def next_lr(self, seconds: float) -> float | None:
+        """Rate for the time that has passed."""
         if self._progress >= 1.0:
             return None
         if self._progress < 0.0:
             self._progress = 0.0
             return self._lr_at(0.0)
-        now = self._clock() - paused_seconds
-        if self._begin is None:
-            self._begin = now
-        elapsed = (now - self._begin) / self._seconds
+        elapsed = seconds / self._seconds
         farthest = self._progress + 1.0 / (FEWEST_RATES_BY_TIME - 1)
         if elapsed >= 1.0 and farthest < 1.0:
             self.end_reason = StopReason.OUT_OF_TIME
