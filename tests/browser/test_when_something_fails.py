@@ -1,4 +1,4 @@
-"""Front ends that cannot do all: clicks that do not arrive during a run, bqplot's scripts that do not load."""
+"""Front ends that cannot do all: clicks that do not arrive, scripts of bqplot that do not load, a kernel gone."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ pytestmark = pytest.mark.browser
 
 HINT = "Clicks do not reach this run now"
 NO_PLOT = "The live plot cannot be drawn here"
+KERNEL_GONE = "The kernel of this plot has ended"
 
 
 def test_where_clicks_do_not_arrive_the_plot_says_so_and_the_interrupt_keeps_what_was_measured(open_notebook):
@@ -43,3 +44,19 @@ def test_the_line_is_not_there_where_the_plot_is(desk):
     Plot(output)
     assert not output.get_by_text(NO_PLOT).is_visible()
     assert not output.locator("img").first.is_visible()
+
+
+@pytest.mark.parametrize("app", ["lab", "notebook"])
+def test_a_plot_whose_kernel_was_restarted_says_so_in_one_line(open_notebook, app):
+    notebook = open_notebook(["", ""], app)
+    output = Desk(notebook).run("%lr_find")
+    Plot(output)
+    line = output.get_by_text(KERNEL_GONE)
+    assert not line.is_visible()
+    notebook.restart_kernel()
+    line.wait_for(state="visible")
+    icons = output.locator(".jupyter-widgets-disconnected").evaluate_all(
+        "widgets => widgets.map(each => getComputedStyle(each, '::before').content)"
+    )
+    assert icons
+    assert set(icons) == {"none"}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ipywidgets import VBox
 
 from lr_magic.notebook.views.delivery_hint import DeliveryHint
+from lr_magic.notebook.views.kernel_gone_line import kernel_gone_line
 from lr_magic.notebook.views.no_plot_line import LIVE_CLASS, no_plot_line
 from lr_magic.notebook.views.plot_names import PlotNames
 
@@ -36,7 +37,9 @@ class LiveFrame:
 
     def __init__(self, parts: Sequence[Widget], plot_names: Sequence[str]) -> None:
         self.hint = DeliveryHint()
-        self.widget = LiveBox([no_plot_line(), *parts, self.hint, PlotNames(names=list(plot_names))])
+        self.widget = LiveBox(
+            [no_plot_line(), kernel_gone_line(), *parts, self.hint, PlotNames(names=list(plot_names))]
+        )
         self.widget.add_class(LIVE_CLASS)
 
     def begin_again(self) -> None:
