@@ -106,6 +106,13 @@ def test_more_noise_widens_the_interval():
     assert width(0.01) < width(0.3)
 
 
+@pytest.mark.parametrize("end", [1e-2, 3e-2, 1e-1])
+def test_a_rate_above_those_that_were_tried_is_not_suggested(end):
+    for training_steps in (5, 20, 100):
+        suggestion = suggest(*sweep(start=end / 100, end=end), training_steps=training_steps)
+        assert suggestion.lr <= end * (1 + 1e-9)
+
+
 def test_a_sweep_that_ends_where_the_fall_begins_abstains():
     lrs, losses = sweep(noise=0.01)
     early = lrs < 1e-3

@@ -107,7 +107,8 @@ def suggest(
     kind = _kind_named(optimizer)
     curve = read_points(lrs, losses, batches_per_lr)
     check_has_answer(curve)
-    lr = RULES[rule](curve, training_steps, kind)
+    highest_tried = float(10 ** curve.log_lrs[-1])
+    lr = min(RULES[rule](curve, training_steps, kind), highest_tried)
     return Suggestion(rule, lr, interval_around(lr, curve) if rule == DEFAULT_RULE else None)
 
 
