@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import random
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -27,6 +29,7 @@ def fingerprint(setup):
         "loader": {name: plain_attribute(value) for name, value in vars(loader).items()}
         if hasattr(loader, "__dict__")
         else {},
+        "sampler": {name: plain_attribute(value) for name, value in vars(getattr(loader, "sampler", object)).items()},
         "dataset": {name: plain_attribute(value) for name, value in vars(getattr(loader, "dataset", object)).items()},
         "groups": [
             (id(g), {k: plain(v) for k, v in g.items() if k != "params"}, list(map(id, g["params"])))
@@ -76,18 +79,21 @@ def _bytes(tensor):
 
 
 def plain_attribute(value):
-    """Numbers, short lists and random sources by value, everything else by its kind."""
-    if isinstance(value, np.ndarray):
-        return value.tobytes()
-    if isinstance(value, torch.Tensor):
-        return bytes_of(value)
-    if isinstance(value, (torch.Generator, np.random.RandomState)):
-        return repr(value.get_state())
-    if isinstance(value, np.random.Generator):
-        return repr(value.bit_generator.state)
-    if isinstance(value, (int, float, str)):
-        return value
+    """Numbers, short lists, random sources and what iterators have ahead by value, everything else by its kind."""
+    for kinds, read in _READERS:
+        if isinstance(value, kinds):
+            return read(value)
     return (type(value), tuple(map(id, value))) if isinstance(value, (list, dict)) else type(value)
+
+
+_READERS = (
+    (np.ndarray, lambda array: array.tobytes()),
+    (torch.Tensor, bytes_of),
+    ((torch.Generator, np.random.RandomState), lambda source: repr(source.get_state())),
+    (np.random.Generator, lambda source: repr(source.bit_generator.state)),
+    ((int, float, str), lambda value: value),
+    (Iterator, lambda iterator: list(copy.deepcopy(iterator))),
+)
 
 
 def attributes_of_scripted(module):

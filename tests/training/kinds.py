@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import warnings
 from dataclasses import dataclass, replace
@@ -312,6 +313,21 @@ def own_sampler():
     return small_setup(loader=DataLoader(small_data(), 16, sampler=CountingSampler(96)))
 
 
+class DrawingSampler(Sampler):
+    """A sampler that draws from an iterator that it holds, and never begins anew."""
+
+    def __init__(self, order):
+        self.order = iter(order)
+
+    def __iter__(self):
+        return itertools.islice(self.order, 96)
+
+
+def own_sampler_with_an_iterator():
+    order = np.random.default_rng(2).integers(0, 96, 20_000).tolist()
+    return small_setup(loader=DataLoader(small_data(), 16, sampler=DrawingSampler(order)))
+
+
 class Stream(IterableDataset):
     """A stream without a length, with a position and random augmentation."""
 
@@ -434,6 +450,7 @@ KINDS = [
     data_parallel,
     with_generator,
     own_sampler,
+    own_sampler_with_an_iterator,
     stream,
     list_of_batches,
     dict_batches,

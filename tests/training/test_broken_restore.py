@@ -10,6 +10,7 @@ import torch
 from lr_magic.training.restoring import attached_schedulers, restore, tensor_state
 from lr_magic.training.restoring.copy_place import CopyPlace
 from lr_magic.training.restoring.frozen_guard import FrozenGuard
+from lr_magic.training.restoring.held_iterator import HeldIterator, HeldPlaces
 from lr_magic.training.restoring.kept_states import ArrayState, ClassState, DictState, EmptyStates, ListState
 from lr_magic.training.restoring.loader_state import LoaderState
 from lr_magic.training.restoring.random_state import GeneratorState, GlobalRandomState, RandomSource
@@ -48,6 +49,8 @@ BROKEN = [
     (GeneratorState, "put_back", yes, kinds.with_generator),
     (GlobalRandomState, "put_back", yes, kinds.plain),
     (LoaderState, "put_back", yes, kinds.stream),
+    (HeldPlaces, "put_back", nothing, kinds.own_sampler_with_an_iterator),
+    (HeldIterator, "put_back", nothing, kinds.own_sampler_with_an_iterator),
     (FrozenGuard, "watch", nothing, kinds.teacher),
     (attached_schedulers, "_is_scheduler", lambda *_: False, kinds.own_step_that_schedules),
     (restore.Restored, "_put_back", nothing, kinds.plain),
