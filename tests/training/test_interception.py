@@ -407,6 +407,47 @@ def test_several_optimizers_are_kept_apart(pair, loader, asked):
     assert optimizers[1 - asked].param_groups[0]["lr"] == 0.01
 
 
+class Wrapper(torch.optim.Optimizer):
+    """Steps an optimizer inside its own step, in its param groups."""
+
+    def __init__(self, inner):
+        super().__init__(inner.param_groups, {})
+        self.inner = inner
+        self.param_groups = inner.param_groups
+
+    def zero_grad(self, set_to_none=True):
+        self.inner.zero_grad(set_to_none)
+
+    def step(self, closure=None):
+        if closure is not None:
+            self.zero_grad()
+            closure()
+        self.inner.step()
+
+
+@pytest.mark.parametrize("kind", ["plain", "second backward"])
+def test_an_optimizer_inside_another_steps_with_it(model, optimizer, loader, kind):
+    wrapper, losses, lrs = Wrapper(optimizer), [], []
+    optimizer.register_step_pre_hook(lambda inner, *_: lrs.append(inner.param_groups[0]["lr"]))
+
+    def train():
+        for batch in itertools.chain.from_iterable(loader for _ in range(5)):
+
+            def backward(batch=batch):
+                losses.append(loss_of(model, batch))
+                losses[-1].backward()
+
+            wrapper.zero_grad()
+            backward()
+            wrapper.step(backward if kind == "second backward" else None)
+
+    result = intercepted_range_test(train, SETTINGS)
+    assert len(result.losses) == SETTINGS.num_steps
+    assert lrs == pytest.approx(result.lrs.tolist())
+    stepped = losses[1::2] if kind == "second backward" else losses
+    assert [loss.item() for loss in stepped[: len(result.losses)]] == pytest.approx(result.losses.tolist())
+
+
 def test_several_optimizers_may_be_told_by_number(pair, loader):
     optimizers = [torch.optim.SGD(each.parameters(), lr=0.01) for each in pair]
     told = []

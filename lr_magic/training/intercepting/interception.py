@@ -12,7 +12,7 @@ from lr_magic.pure.results.stop_reason import StopReason
 from lr_magic.training.frozen_heap import frozen_heap
 from lr_magic.training.intercepting.interception_hooks import method_wrapped, steps_told_to
 from lr_magic.training.intercepting.interception_losses import LossLedger
-from lr_magic.training.intercepting.interception_rates import has_gradients
+from lr_magic.training.intercepting.interception_rates import has_gradients, shares_groups
 from lr_magic.training.interrupts import InterruptGate
 
 if TYPE_CHECKING:
@@ -111,13 +111,13 @@ class Interception:
     def dropped(self, optimizer: Any) -> None:
         """Forget losses whose gradients are gone."""
         self._end_if_over()
-        if self.followed is None or optimizer is self.followed:
+        if self.followed is None or self._is_followed(optimizer):
             self._ledger.forget()
 
     def before_step(self, optimizer: Any) -> None:
         """Set the rates, if it is the optimizer that is followed."""
         self._end_if_over()
-        if not any(optimizer is known for known in self._stepped):
+        if not self._is_followed(optimizer) and not any(optimizer is known for known in self._stepped):
             self._meet(optimizer)
         if optimizer is self.followed and not self._driver.before_step():
             self._end()
@@ -141,6 +141,12 @@ class Interception:
             )
         elif not self._driver.after_step(loss):
             self._end()
+
+    def _is_followed(self, optimizer: Any) -> bool:
+        """Whether it is the optimizer that is followed, or one inside it, which steps with the very same rates."""
+        if self.followed is None or optimizer is self.followed:
+            return self.followed is not None
+        return shares_groups(optimizer, self.followed)
 
     def _meet(self, optimizer: Any) -> None:
         """See an optimizer for the first time: the one to follow, another one, or one too many."""

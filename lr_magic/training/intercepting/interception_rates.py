@@ -36,6 +36,12 @@ def has_gradients(optimizer: Any) -> bool:
     return any(parameter.grad is not None for parameter in _parameters(optimizer))
 
 
+def shares_groups(optimizer: Any, other: Any) -> bool:
+    """Whether every param group of an optimizer is one of another's, too: so it is inside a wrapper that steps it."""
+    others = {id(group) for group in other.param_groups}
+    return others.issuperset(id(group) for group in optimizer.param_groups)
+
+
 def _parameters(optimizer: Any) -> Iterator[torch.Tensor]:
     for group in optimizer.param_groups:
         yield from group["params"]

@@ -232,10 +232,10 @@ def _kind_of(value: object) -> _Kind:
         return _Kind.RANDOM
     if isinstance(value, Iterator) and not hasattr(value, "__dict__"):
         return _Kind.ITERATOR
-    return _Kind.OBJECT if _has_own_state(value) else _Kind.IGNORED
+    return _Kind.OBJECT if has_own_state(value) else _Kind.IGNORED
 
 
-def _has_own_state(value: object) -> bool:
+def has_own_state(value: object) -> bool:
     """Whether an object's attributes are its state: not so for classes, functions and the machinery of Python."""
     if isinstance(value, _KNOWN_KINDS):
         return True

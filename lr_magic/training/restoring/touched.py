@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from lr_magic.training.restoring.object_state import PLAIN_NAMESPACES
+from lr_magic.training.restoring.object_state import PLAIN_NAMESPACES, has_own_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +25,10 @@ _FRAMEWORKS = (
     "lightning", "pytorch_lightning", "lightning_fabric", "ignite", "fastai", "skorch", "accelerate", "transformers",
     "torchmetrics", "torch_geometric",
 )  # fmt: skip
+# What an object of any other library holds where it takes part in a training: averaged weights, an optimizer's rates.
+_OF_TRAINING = (torch.Tensor, torch.Generator, *_TRAINED)
+# One that holds nothing else is a record: a meter, a counter.
+_PLAIN = (bool, int, float, complex, str, bytes, type(None), tuple, *CONTAINERS, np.ndarray, np.generic)
 # A tensor larger than this, in bytes, is data: nobody sums up in it.
 _LARGEST_SUM = 1 << 20
 # A longer container holds data; what it consists of is not searched.
@@ -84,13 +88,29 @@ def _inside(value: Any, own_module: str) -> Sequence[Any]:
 
 
 def _is_followed(value: object, own_module: str) -> bool:
-    """Whether the attributes of an object are followed: those of the notebook's own classes and of frameworks."""
+    """Whether the attributes of an object are followed: where its class is the notebook's own, a framework's, or any
+    whose objects show by what they hold that they belong to a training.
+    """
     if isinstance(value, type) or not isinstance(getattr(value, "__dict__", None), dict):
         return False
     if isinstance(value, PLAIN_NAMESPACES):
         return True
     module = type(value).__module__ or ""
-    return module == own_module or module.partition(".")[0] in _FRAMEWORKS
+    if module == own_module or module.partition(".")[0] in _FRAMEWORKS:
+        return True
+    return not isinstance(value, (Dataset, DataLoader)) and has_own_state(value) and _belongs_to_training(value)
+
+
+def _belongs_to_training(value: object) -> bool:
+    """Whether an object holds something of a training, or nothing but plain values.
+
+    What holds neither is machinery (a figure, a connection, a simulation): half put back, it would be worse than left.
+    """
+    held = list(vars(value).values())
+    for content in [each for each in held if isinstance(each, (*CONTAINERS, tuple))]:
+        if len(content) <= _LONGEST_SEARCHED:
+            held += content.values() if isinstance(content, dict) else content
+    return any(isinstance(each, _OF_TRAINING) for each in held) or all(isinstance(each, _PLAIN) for each in held)
 
 
 def _is_filled(cell: CellType) -> bool:

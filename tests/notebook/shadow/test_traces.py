@@ -40,6 +40,39 @@ count, get = make()
 """
 
 
+# Classes of a library that nobody here has heard of, as their module says.
+AVERAGE = """
+class Average:
+    __module__ = "a_library"
+    def __init__(self, parameters):
+        self.num_updates, self.averages, self.held = 0, [p.detach().clone() for p in parameters], open
+    def update(self, parameters):
+        self.num_updates += 1
+        for average, p in zip(self.averages, parameters):
+            average.lerp_(p.detach(), 0.1)
+average = Average(model.parameters())
+"""
+WARM_UP = """
+class WarmUp:
+    __module__ = "a_library"
+    def __init__(self, optimizer):
+        self.optimizer, self.last_step, self.held = optimizer, 0, open
+    def step(self):
+        self.last_step += 1
+warm_up = WarmUp(optimizer)
+"""
+METER = """
+class Meter:
+    __module__ = "a_library"
+    sum = 0.0
+    def __init__(self): self.seen = []
+    def update(self, value):
+        self.sum += value
+        self.seen.append(value)
+meter = Meter()
+"""
+
+
 def transform(text):
     """What IPython makes of a cell magic and of a line magic, as far as it matters here."""
     first, _, rest = text.partition("\n")
@@ -103,6 +136,13 @@ def test_the_length_of_a_timed_training_is_known(notebook):
             "count()",
             "get()",
         ),
+        (
+            AVERAGE,
+            "average.update(model.parameters())",
+            "(average.num_updates, [a.tolist() for a in average.averages])",
+        ),
+        (WARM_UP, "warm_up.step()", "warm_up.last_step"),
+        (METER, "meter.update(1.0)", "(meter.sum, list(meter.seen))"),
     ],
 )
 @pytest.mark.parametrize("form", ["cell", "for"])
@@ -116,6 +156,21 @@ def test_counters_wherever_they_are_kept(notebook, form, made, more, read):
         found = setup_from_body("for images, labels in train_loader", body, notebook)
         FoundTraining(found).range_test(SETTINGS, lambda _: None, RunControl())
     assert eval(read, notebook) == before
+
+
+def test_machinery_of_a_library_is_not_half_put_back(notebook):
+    run(
+        notebook,
+        """
+class Recorder:
+    __module__ = "a_library"
+    def __init__(self): self.num_written, self.connection = 0, object()
+    def write(self): self.num_written += 1
+recorder = Recorder()
+""",
+    )
+    whole_cell(LOOP.format(more="recorder.write()"), notebook).range_test(SETTINGS)
+    assert notebook["recorder"].num_written == 7
 
 
 def process_settings():
