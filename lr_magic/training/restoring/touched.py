@@ -88,9 +88,7 @@ def _inside(value: Any, own_module: str) -> Sequence[Any]:
 
 
 def _is_followed(value: object, own_module: str) -> bool:
-    """Whether the attributes of an object are followed: where its class is the notebook's own, a framework's, or any
-    whose objects show by what they hold that they belong to a training.
-    """
+    """Whether an object's attributes are followed: of the notebook's own classes, of frameworks, of what trains."""
     if isinstance(value, type) or not isinstance(getattr(value, "__dict__", None), dict):
         return False
     if isinstance(value, PLAIN_NAMESPACES):
