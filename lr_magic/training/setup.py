@@ -158,7 +158,9 @@ class TrainingSetup:
             with torch.no_grad():
                 return BatchOutcome(loss, {name: fn(output, target) for name, fn in chosen.items()})
 
-        return cls(model, optimizer, train_loader, compute_loss, **options)
+        # A loss may have a state of its own: a running centre, a memory of former batches.
+        touched = (*options.pop("touched", ()), loss_fn)
+        return cls(model, optimizer, train_loader, compute_loss, touched=touched, **options)
 
 
 def _input_and_target(batch: Any) -> tuple[Any, Any]:

@@ -63,6 +63,32 @@ def test_line_form_binds_and_returns_the_result(notebook):
     assert [finding.name for finding in result.setup if finding.role == "model"] == ["model"]
 
 
+@pytest.mark.parametrize("others", ["", "second_loss = nn.CrossEntropyLoss()"])
+def test_a_loss_that_was_only_tried_leaves_no_trace_either(notebook, others):
+    run(
+        notebook,
+        f"""
+class CentredLoss(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("centre", torch.zeros(2))
+        self.num_seen = 0
+    def forward(self, output, target):
+        self.num_seen += 1
+        self.centre.lerp_(output.detach().mean(0), 0.1)
+        return nn.functional.cross_entropy(output - self.centre, target)
+criterion = CentredLoss()
+{others}
+""",
+    )
+    if "second_loss" in others:
+        assert "Several losses fit" in refusal(notebook, "%lr_find")
+    else:
+        run(notebook, "%lr_find")
+    assert notebook.user_ns["criterion"].num_seen == 0
+    assert not notebook.user_ns["criterion"].centre.any()
+
+
 def test_fit_uses_what_was_chosen(notebook):
     run(notebook, "%lr_find")
     run(notebook, "lr_found.lr = 0.02")

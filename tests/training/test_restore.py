@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Sampler, TensorDataset
 from lr_magic.training.batches import BatchSource
 from lr_magic.training.restoring import copy_place, tensor_state
 from lr_magic.training.restoring.restore import restored
+from lr_magic.training.setup import TrainingSetup
 from lr_magic.training.sweeping.range_test import range_test
 
 from . import kinds
@@ -401,3 +402,28 @@ def test_workers_of_a_pass_that_broke_off_end_with_the_run():
     processes = source._batches._workers
     source.close()
     assert not any(process.is_alive() for process in processes)
+
+
+class CentredLoss(nn.Module):
+    """A loss with a running centre and a count."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("centre", torch.zeros(2))
+        self.num_seen = 0
+
+    def forward(self, output, target):
+        self.num_seen += 1
+        self.centre.lerp_(output.detach().mean(0), 0.1)
+        return nn.functional.cross_entropy(output - self.centre, target)
+
+
+def test_a_loss_with_a_state_of_its_own_is_put_back():
+    model, loss_fn = small_model(), CentredLoss()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    setup = TrainingSetup.supervised(model, optimizer, DataLoader(small_data(), batch_size=16), loss_fn)
+    with restored(setup):
+        batch = next(iter(setup.train_loader))
+        setup.compute_loss(batch)
+    assert loss_fn.num_seen == 0
+    assert not loss_fn.centre.any()

@@ -51,7 +51,8 @@ def find_objects(
     everything = collect(namespace)
     mentioned = _only(everything, names)
     model, optimizer = _trained(mentioned, everything, namespace, request, history)
-    known = [model.value, *([optimizer.value] if optimizer else [])]
+    # A wrapper around the optimizer that the engine steps may have a state of its own.
+    known = [model.value, *([unwrapped_optimizer(optimizer.value)] if optimizer else [])]
     changing = touched_objects(changeable_names([code], namespace), namespace)
     touched = [value for value in changing if all(value is not each for each in known)]
     return BodyObjects(model, optimizer, mentioned, tuple(touched))

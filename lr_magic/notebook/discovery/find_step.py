@@ -63,6 +63,9 @@ def find_step(
     refuse_live_iterator(parts.train, request.magic)
     model = parts.wiring.model
     touched = [value for one in followed for value in touched_by(one.step)]
+    # Any loss may be tried, and may have a state of its own: a running centre, a memory of former batches.
+    touched += [c.value for c in candidates.parameterless]
+    touched += [loss.candidate.value for loss in loss_candidates(candidates)]
     loaders = [loader.value for loader in (parts.train, parts.valid) if loader is not None]
     room = restored(
         modules=[model.value],

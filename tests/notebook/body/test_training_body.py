@@ -421,6 +421,29 @@ total += loss.detach()
     assert notebook["total"] == 0
 
 
+class SlowWeights(torch.optim.Optimizer):
+    """Steps the optimizer inside it, and averages what it makes."""
+
+    def __init__(self, inner):
+        super().__init__(inner.param_groups, {})
+        self.optimizer, self.param_groups = inner, inner.param_groups
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                self.state[parameter]["slow"] = parameter.detach().clone()
+
+    def step(self, closure=None):
+        self.optimizer.step(closure)
+        for parameter, state in self.state.items():
+            state["slow"].lerp_(parameter.detach(), 0.5)
+
+
+def test_an_optimizer_around_the_one_that_steps_is_put_back(notebook):
+    notebook["optimizer"] = wrapper = SlowWeights(notebook["optimizer"])
+    before = [state["slow"].clone() for state in wrapper.state.values()]
+    sweep(setup_from_body(CLAUSE, FULL, notebook).setup)
+    assert all(torch.equal(state["slow"], slow) for state, slow in zip(wrapper.state.values(), before, strict=True))
+
+
 def test_copies_of_the_model_that_a_body_makes_are_ordinary_models(notebook):
     notebook.update(copy=copy, io=io, snapshots=[], history=[])
     body = """
