@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from lr_magic.pure.curve_reading.optimizer_kind import OptimizerKind
+from lr_magic.pure.errors import SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,6 +15,15 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
 Group = dict[str, Any]
+
+
+def refuse_without_lr(optimizer: Optimizer) -> None:
+    """Raise SettingError where a param group has no learning rate: the optimizer finds its step's size by itself."""
+    if any("lr" not in group for group in optimizer.param_groups):
+        raise SettingError(
+            f"{type(optimizer).__name__} keeps no learning rate in its param groups (`lr`), so there is none to set. "
+            "Use an optimizer with one: SGD, AdamW, …"
+        )
 
 
 class SweptRates:

@@ -12,6 +12,7 @@ import torch
 
 from lr_magic.pure.errors import BatchError, SettingError
 from lr_magic.training.epoch_metrics import EpochMetric, followed_over_epoch
+from lr_magic.training.param_groups import refuse_without_lr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -189,6 +190,7 @@ def _refuse_closure_optimizer(optimizer: Optimizer) -> None:
     """LBFGS and its like evaluate the model several times within one step, at points that no schedule knows."""
     if not any(group["params"] for group in optimizer.param_groups):
         raise SettingError("The optimizer holds no parameter. Give it those of the model: SGD(model.parameters(), …).")
+    refuse_without_lr(optimizer)
     closure = inspect.signature(optimizer.step).parameters.get("closure")
     if closure is not None and closure.default is inspect.Parameter.empty:
         raise SettingError(

@@ -14,13 +14,14 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from lr_magic.pure.control import RunControl
 from lr_magic.pure.cycle.steered_cycle import SteeredCycle
-from lr_magic.pure.errors import DiscoveryError
+from lr_magic.pure.errors import DiscoveryError, SettingError
 from lr_magic.pure.results.stop_reason import StopReason
 from lr_magic.pure.schedules import OneCycle
 from lr_magic.training.intercepting.interception import RunEnded
 from lr_magic.training.intercepting.interception_one_cycle import intercepted_one_cycle
 from lr_magic.training.intercepting.interception_range_test import intercepted_range_test
 from lr_magic.training.restoring.restore import restored
+from lr_magic.training.setup import TrainingSetup
 from lr_magic.training.sweeping.sweep_settings import SweepSettings
 
 SETTINGS = SweepSettings(start_lr=1e-4, end_lr=1.0, num_steps=12, stop_when_diverged=False)
@@ -481,6 +482,25 @@ def test_two_optimizers_on_one_loss(pair, loader):
     for asked in optimizers:
         losses.clear()
         assert intercepted_range_test(train, SETTINGS, optimizer=asked).losses.tolist() == losses
+
+
+class WithoutRate(torch.optim.Optimizer):
+    """Finds the size of its steps by itself."""
+
+    def __init__(self, parameters):
+        super().__init__(parameters, {"largest": 0.1})
+
+    def step(self, closure=None):
+        pass
+
+
+@pytest.mark.parametrize("run", [intercepted_range_test, partial(intercepted_one_cycle, total_steps=40, max_lr=0.1)])
+def test_an_optimizer_without_a_rate_is_refused(model, loader, run):
+    train = partial(loop, model, WithoutRate(model.parameters()), loader)
+    with pytest.raises(SettingError, match="WithoutRate keeps no learning rate"):
+        run(train)
+    with pytest.raises(SettingError, match="WithoutRate keeps no learning rate"):
+        TrainingSetup.supervised(model, WithoutRate(model.parameters()), loader, nn.MSELoss())
 
 
 def test_a_cell_without_a_step_is_refused():

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from lr_magic.training.param_groups import refuse_without_lr
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -20,8 +22,9 @@ class HyperGroups:
 
 
 def rates_of(optimizer: Any) -> Optimizer:
-    """Return what holds the learning rates of an optimizer under `param_groups`."""
+    """Return what holds the learning rates of an optimizer under `param_groups`; SettingError where it has none."""
     if isinstance(optimizer, torch.optim.Optimizer):
+        refuse_without_lr(optimizer)
         return optimizer
     return HyperGroups(optimizer)  # type: ignore[return-value]
 
