@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class ClassTask(str, Enum):
+class ClassTask(StrEnum):
     """The three kinds of questions; the values are torchmetrics' words for them."""
 
     MULTICLASS = "multiclass"

@@ -82,7 +82,7 @@ def _first_readable(readings: Iterator[str], source: CellSource) -> list[ast.stm
     for text in readings:
         try:
             return _statements(text, source)
-        except SyntaxError as error:  # noqa: PERF203 - there are a handful of readings
+        except SyntaxError as error:
             errors.append(error)
     # none reads: the one that came furthest is the one that was meant
     raise max(errors, key=lambda error: error.lineno or 0)

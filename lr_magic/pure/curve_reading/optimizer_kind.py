@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 
-class OptimizerKind(str, Enum):
+class OptimizerKind(StrEnum):
     """What turns a gradient into a step."""
 
     SGD = "sgd"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +21,7 @@ _FEWEST_FLAT_DECADES = 1.0
 _BUMP_BANDWIDTH = 0.2
 
 
-class Situation(str, Enum):
+class Situation(StrEnum):
     """What kind of curve it is."""
 
     FALLS_CLEANLY = "falls_cleanly"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 
-class ChoiceOrigin(str, Enum):
+class ChoiceOrigin(StrEnum):
     """Where a choice was made, in the words of a report."""
 
     PLOT = "chosen on the plot"
