@@ -9,6 +9,7 @@ import torch
 
 from lr_magic.training.batches import BatchSource, EndOfBatches, count_samples
 from lr_magic.training.epoch_metrics import EpochMeans
+from lr_magic.training.optimizer_mode import put_in_evaluation, put_in_training
 from lr_magic.training.step import autocast_of
 
 if TYPE_CHECKING:
@@ -38,12 +39,14 @@ def validate(setup: TrainingSetup) -> tuple[float, dict[str, float]] | None:
     means = EpochMeans()
     try:
         setup.model.eval()
+        put_in_evaluation(setup.optimizer)
         with torch.no_grad(), autocast_of(setup) or nullcontext():
             for batch in _one_pass(source):
                 outcome = setup.compute_loss(batch)
                 means.add({**outcome.metrics, _LOSS: outcome.loss}, count_samples(batch))
     finally:
         flags.put_back()
+        put_in_training(setup.optimizer)
         source.close()
     source.refuse_if_empty()
     read = means.read()

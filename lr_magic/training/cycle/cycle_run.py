@@ -16,6 +16,7 @@ from lr_magic.training.cycle.epoch_tally import EpochTally
 from lr_magic.training.endings import detail_of, reason_of
 from lr_magic.training.frozen_heap import frozen_heap
 from lr_magic.training.loss_fetching import fetcher_for
+from lr_magic.training.optimizer_mode import put_in_training
 from lr_magic.training.resuming.resume_point import PassMarks, ResumePoint
 from lr_magic.training.steering import Steering
 from lr_magic.training.step import StepOutcome, StepRunner
@@ -90,6 +91,7 @@ class CycleRun:
         runner = StepRunner(self._setup, gate)
         if not self._setup.model.training:
             self._setup.model.train()
+        put_in_training(self._setup.optimizer)
         try:
             self._go_to_start()
             with frozen_heap():

@@ -13,6 +13,7 @@ from lr_magic.training.cycle.cycle_length import steps_per_epoch
 from lr_magic.training.cycle.fit_plan import new_plan
 from lr_magic.training.layers.group_layout import layer_numbers
 from lr_magic.training.layers.layer_groups import find_layer_groups
+from lr_magic.training.optimizer_mode import put_in_training
 from lr_magic.training.param_groups import get_momentum
 from lr_magic.training.restoring.restore import restored
 from lr_magic.training.step import StepRunner
@@ -98,6 +99,7 @@ def _timed(setup: TrainingSetup) -> tuple[float, float]:
         source = BatchSource(setup.train_loader, setup.target_device)
         runner = StepRunner(setup)
         setup.model.train()
+        put_in_training(setup.optimizer)
         try:
             runner.run(source.next)
             per_step = _seconds_each(setup, lambda: runner.run(source.next), _NUM_TIMED)

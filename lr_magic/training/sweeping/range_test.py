@@ -8,6 +8,7 @@ from lr_magic.pure.results.stop_reason import StopReason
 from lr_magic.training.batches import BatchSource, EndOfBatches
 from lr_magic.training.endings import attach_result
 from lr_magic.training.frozen_heap import frozen_heap
+from lr_magic.training.optimizer_mode import put_in_training
 from lr_magic.training.restoring.restore import restored
 from lr_magic.training.restoring.restore_receipt import RestoreReceipt
 from lr_magic.training.setup import refuse_misplaced_model
@@ -101,6 +102,7 @@ def _run(setup: TrainingSetup, sweep: Sweep) -> None:
     # A model in training keeps the modules that the person holds in eval mode (frozen batch norm) as they are.
     if not setup.model.training:
         setup.model.train()
+    put_in_training(setup.optimizer)
     try:
         with frozen_heap():
             while sweep.begin_step():
