@@ -465,6 +465,12 @@ def test_several_optimizers_are_asked_about(pair, loader):
         )
 
 
+def test_optimizers_without_a_name_are_asked_about_by_number(pair, loader):
+    optimizers = [torch.optim.SGD(each.parameters(), lr=0.01) for each in pair]
+    with pytest.raises(DiscoveryError, match="→ add the number of one: `--optimizer 1`"):
+        intercepted_range_test(adversarial(pair, optimizers, loader, []), SETTINGS, name_of=lambda _: "an SGD")
+
+
 def test_two_optimizers_on_one_loss(pair, loader):
     optimizers = [torch.optim.SGD(each.parameters(), lr=0.01) for each in pair]
     losses = []

@@ -154,9 +154,11 @@ class Interception:
         is_asked = optimizer is self._asked or self._asked == len(self._stepped)
         if self._asked is None and self.followed is not None:
             first, second = (self._name_of(each) for each in self._stepped[:2])
+            # what is in no backticks has no name that could be typed
+            by_name = f"`--optimizer {first.strip('`')}`, or " if first.startswith("`") else ""
             self._ask(
                 f"Several optimizers step in this cell: {first}, then {second}; their rates are not one. "
-                f"→ add `--optimizer {first.strip('`')}`, or the number of one: `--optimizer 1`, `--optimizer 2`"
+                f"→ add {by_name}the number of one: `--optimizer 1`, `--optimizer 2`"
             )
         if is_asked or self._asked is None:
             self.followed = optimizer
