@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -84,6 +85,38 @@ _BASES: tuple[Any, ...] = (OrderedDict, dict, list, set, deque)
 def base_of(container: object) -> Any:
     """Return the built-in class that a container is one of."""
     return next(base for base in _BASES if isinstance(container, base))
+
+
+def slots_of(value: object) -> dict[str, Any]:
+    """Attributes of an object that its class keeps in ``__slots__``, as far as they are set; most have none."""
+    names = [name for kind in type(value).__mro__ for name in _slot_names(kind)]
+    return {name: getattr(value, name) for name in names if hasattr(value, name)}
+
+
+def _slot_names(kind: type) -> list[str]:
+    slots = kind.__dict__.get("__slots__", ())
+    # Read where the class keeps them: a name that begins with two underscores has another one there.
+    members = [name for name, member in vars(kind).items() if isinstance(member, MemberDescriptorType)]
+    return members if slots else []
+
+
+class SlotsState:
+    """Attributes of one object whose class keeps them in ``__slots__``."""
+
+    __slots__ = ("_before", "_object")
+
+    def __init__(self, value: object, before: dict[str, Any]) -> None:
+        self._object = value
+        self._before = before
+
+    def put_back(self) -> bool:
+        """Set what changed, and take off what is new; past a frozen class's own refusal."""
+        for name in slots_of(self._object).keys() - self._before.keys():
+            object.__delattr__(self._object, name)
+        for name, value in self._before.items():
+            if getattr(self._object, name, self) is not value:
+                object.__setattr__(self._object, name, value)
+        return all(getattr(self._object, name) is value for name, value in self._before.items())
 
 
 class EmptyStates:

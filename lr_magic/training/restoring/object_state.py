@@ -26,6 +26,8 @@ from lr_magic.training.restoring.kept_states import (
     DictState,
     EmptyStates,
     ListState,
+    SlotsState,
+    slots_of,
 )
 from lr_magic.training.restoring.random_state import GeneratorState, is_random_source
 from lr_magic.training.restoring.scripted_module import ScriptedState
@@ -189,6 +191,10 @@ class ObjectWalk:
         if type(attributes) is dict:
             self.kept.append(DictState(attributes))
             self._visit_all(attributes.values(), depth)
+        slots = {} if isinstance(value, nn.Module) else slots_of(value)
+        if slots:
+            self.kept.append(SlotsState(value, slots))
+            self._visit_all(slots.values(), depth)
 
 
 _KIND_OF_TYPE: dict[type, _Kind] = {
@@ -239,7 +245,7 @@ def has_own_state(value: object) -> bool:
     """Whether an object's attributes are its state: not so for classes, functions and the machinery of Python."""
     if isinstance(value, _KNOWN_KINDS):
         return True
-    if isinstance(value, (type, BuiltinFunctionType)) or not hasattr(value, "__dict__"):
+    if isinstance(value, (type, BuiltinFunctionType)) or not (hasattr(value, "__dict__") or slots_of(value)):
         return False
     package = (type(value).__module__ or "").partition(".")[0]
     return package not in sys.stdlib_module_names and package not in _FOREIGN_PACKAGES

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from lr_magic.training.restoring.kept_states import slots_of
 from lr_magic.training.restoring.object_state import PLAIN_NAMESPACES, has_own_state
 
 if TYPE_CHECKING:
@@ -84,12 +85,17 @@ def _inside(value: Any, own_module: str) -> Sequence[Any]:
         return (value.__self__,)
     if isinstance(value, partial):
         return (value.func, *value.args, *value.keywords.values())
-    return tuple(vars(value).values()) if _is_followed(value, own_module) else ()
+    return tuple(_attributes_of(value).values()) if _is_followed(value, own_module) else ()
+
+
+def _attributes_of(value: object) -> dict[str, Any]:
+    attributes = getattr(value, "__dict__", None)
+    return {**(attributes if isinstance(attributes, dict) else {}), **slots_of(value)}
 
 
 def _is_followed(value: object, own_module: str) -> bool:
     """Whether an object's attributes are followed: of the notebook's own classes, of frameworks, of what trains."""
-    if isinstance(value, type) or not isinstance(getattr(value, "__dict__", None), dict):
+    if isinstance(value, type) or not (isinstance(getattr(value, "__dict__", None), dict) or slots_of(value)):
         return False
     if isinstance(value, PLAIN_NAMESPACES):
         return True
@@ -104,7 +110,7 @@ def _belongs_to_training(value: object) -> bool:
 
     What holds neither is machinery (a figure, a connection, a simulation): half put back, it would be worse than left.
     """
-    held = list(vars(value).values())
+    held = list(_attributes_of(value).values())
     for content in [each for each in held if isinstance(each, (*CONTAINERS, tuple))]:
         if len(content) <= _LONGEST_SEARCHED:
             held += content.values() if isinstance(content, dict) else content

@@ -142,6 +142,11 @@ def test_the_length_of_a_timed_training_is_known(notebook):
             "(average.num_updates, [a.tolist() for a in average.averages])",
         ),
         (WARM_UP, "warm_up.step()", "warm_up.last_step"),
+        (
+            "class State:\n    __slots__ = ('step', 'best')\n    def __init__(self): self.step = 0\nstate = State()",
+            "state.step += 1; state.best = 1",
+            "(state.step, hasattr(state, 'best'))",
+        ),
         (METER, "meter.update(1.0)", "(meter.sum, list(meter.seen))"),
     ],
 )
