@@ -94,10 +94,10 @@ def slots_of(value: object) -> dict[str, Any]:
 
 
 def _slot_names(kind: type) -> list[str]:
-    slots = kind.__dict__.get("__slots__", ())
+    if not vars(kind).get("__slots__"):
+        return []
     # Read where the class keeps them: a name that begins with two underscores has another one there.
-    members = [name for name, member in vars(kind).items() if isinstance(member, MemberDescriptorType)]
-    return members if slots else []
+    return [name for name, member in vars(kind).items() if isinstance(member, MemberDescriptorType)]
 
 
 class SlotsState:
