@@ -5,7 +5,7 @@ before the first step and after the last. The kernel sends the messages of the m
 it drives the sweep's code out of the processor's caches: so a view is made before every run, also before those that do
 without, and its messages are waited for.
 
-Where other guests share the processors, each of them becomes slower by half for seconds at a time, by itself: so the
+Where other guests share the processors, each of them needs nearly twice as long for seconds at a time: so the
 training's thread stays on one, and a run is compared with the bare loops right before and after it, in many rounds.
 """
 
@@ -133,8 +133,8 @@ def main() -> None:
 ## A sweep with its live view
 
 {machine()}; a sweep of 100 steps / the bare loops before and after it, processor seconds of the whole kernel process;
-medians, the middle half of the rounds in brackets: the processor becomes slower by half at times, by itself. *The view
-itself*: the processor time of its calls and of the thread that sends its messages, as a part of the sweep.
+medians, the middle half of the rounds in brackets: at times the processor needs nearly twice as long, by itself. *The
+view itself*: the processor time of its calls and of the thread that sends its messages, as a part of the sweep.
 `python -m benchmarks.sweep_with_view`.
 
 {table(header, rows)}

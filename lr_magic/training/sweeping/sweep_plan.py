@@ -30,7 +30,7 @@ class SweepPlan(Protocol):
     def needs_losses(self) -> bool:
         """Whether the next rate hangs on the losses of the steps before the last."""
 
-    def next_lr(self, seconds: float) -> float | None:
+    def next_lr(self, seconds: float, /) -> float | None:
         """Next rate, so long after the first step was done; None once there is none, for `end_reason`."""
 
     def take(self, loss: float) -> None:
@@ -57,7 +57,7 @@ class AdaptivePlan:
         """Whether a loss may still change the strides."""
         return self._strides.are_large
 
-    def next_lr(self, seconds: float) -> float | None:  # noqa: ARG002 - nothing depends on the time
+    def next_lr(self, _seconds: float, /) -> float | None:
         """Next rate; the same on every device, whether the last loss has arrived or not."""
         while self._num_unjudged > 1 and self._arrived:
             self._strides.take(self._arrived.popleft())
@@ -79,7 +79,7 @@ class StepPlan:
         self.end_reason = StopReason.COMPLETED
         self._lrs = iter(settings.range.lrs())
 
-    def next_lr(self, seconds: float) -> float | None:  # noqa: ARG002 - nothing depends on the time
+    def next_lr(self, _seconds: float, /) -> float | None:
         """Next rate of the list."""
         return next(self._lrs, None)
 
@@ -107,7 +107,7 @@ class TimePlan:
         self._seconds = settings.seconds or 0.0
         self._progress = -1.0
 
-    def next_lr(self, seconds: float) -> float | None:
+    def next_lr(self, seconds: float, /) -> float | None:
         """Rate for the time that has passed."""
         if self._progress >= 1.0:
             return None
