@@ -11,6 +11,9 @@ import numpy as np
 
 from lr_magic.pure.errors import SettingError
 
+Values = tuple[float, float]
+"""Learning rate and momentum (SGD) or beta1 (Adam) of a step."""
+
 
 def sweep_lrs(start_lr: float, end_lr: float, num_steps: int, *, linear: bool = False) -> np.ndarray:
     """Learning rates of a range test, rising from `start_lr` to `end_lr`, both reached exactly.
@@ -127,20 +130,18 @@ class OneCycle:
 
     def lr_at(self, step: float) -> float:
         """Learning rate of a step (or between two), 0 <= step < total_steps."""
-        return self._value_at(step, self.initial_lr, self.max_lr, self.final_lr)
-
-    def values_at(self, step: float) -> tuple[float, float]:
-        """Learning rate and momentum of a step (or between two), 0 <= step < total_steps."""
-        return self.lr_at(step), self.momentum_at(step)
+        return self.values_at(step)[0]
 
     def momentum_at(self, step: float) -> float:
         """Momentum (SGD) or beta1 (Adam) of a step, 0 <= step < total_steps."""
-        return self._value_at(step, self.max_momentum, self.base_momentum, self.max_momentum)
+        return self.values_at(step)[1]
 
-    def _value_at(self, step: float, start: float, peak: float, end: float) -> float:
+    def values_at(self, step: float) -> Values:
+        """Learning rate and momentum of a step (or between two), 0 <= step < total_steps."""
         if not 0 <= step < self.total_steps:
             raise SettingError(f"step must be between 0 and {self.total_steps - 1}; got {step}.")
         anneal = ANNEALINGS[self.annealing]
+        start, peak, end = self._corners
         # torch's convention: the peak lies at pct_start * total_steps - 1, neither a whole step nor above 0 by need
         peak_step = self.pct_start * self.total_steps - 1
         last_step = self.total_steps - 1
@@ -150,13 +151,24 @@ class OneCycle:
             return peak
         return anneal(peak, end, (step - peak_step) / (last_step - peak_step))
 
+    @cached_property
+    def _corners(self) -> tuple[Values, Values, Values]:
+        """Values of the first step, of the peak and of the last step."""
+        return (
+            (self.initial_lr, self.max_momentum),
+            (self.max_lr, self.base_momentum),
+            (self.final_lr, self.max_momentum),
+        )
 
-def _cosine(start: float, end: float, fraction: float) -> float:
-    return end + (start - end) / 2.0 * (math.cos(math.pi * fraction) + 1)
+
+def _cosine(start: Values, end: Values, fraction: float) -> Values:
+    height = math.cos(math.pi * fraction) + 1
+    return end[0] + (start[0] - end[0]) / 2.0 * height, end[1] + (start[1] - end[1]) / 2.0 * height
 
 
-def _linear(start: float, end: float, fraction: float) -> float:
-    return (end - start) * fraction + start
+def _linear(start: Values, end: Values, fraction: float) -> Values:
+    return (end[0] - start[0]) * fraction + start[0], (end[1] - start[1]) * fraction + start[1]
 
 
 ANNEALINGS = {"cosine": _cosine, "linear": _linear}
+"""Ways from some values to others, by the fraction of the way that has been gone."""

@@ -38,7 +38,8 @@ _PLAIN = (str, bytes, int, float, type(None))
 
 
 def _move_sequence(batch: list[Any] | tuple[Any, ...], device: torch.device) -> list[Any] | tuple[Any, ...]:
-    moved = [move(item, device) for item in batch]
+    # Nearly every batch consists of tensors, and nearly every tensor that is there already costs no call.
+    moved = [item if type(item) is torch.Tensor and item.device == device else move(item, device) for item in batch]
     if all(map(operator.is_, moved, batch)):
         return batch
     return moved if type(batch) is list else tuple(moved)

@@ -6,6 +6,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -191,12 +192,17 @@ def _refuse_closure_optimizer(optimizer: Optimizer) -> None:
     if not any(group["params"] for group in optimizer.param_groups):
         raise SettingError("The optimizer holds no parameter. Give it those of the model: SGD(model.parameters(), …).")
     refuse_without_lr(optimizer)
-    closure = inspect.signature(optimizer.step).parameters.get("closure")
-    if closure is not None and closure.default is inspect.Parameter.empty:
+    if _needs_closure(type(optimizer).step):
         raise SettingError(
             f"{type(optimizer).__name__} evaluates the loss several times within one step (it needs a closure), so no "
             "step has one learning rate and one loss. Use an optimizer that steps once per batch: SGD, AdamW, …"
         )
+
+
+@lru_cache(maxsize=16)  # looking at a signature takes as long as a tenth of a small network's step
+def _needs_closure(step: Callable[..., Any]) -> bool:
+    closure = inspect.signature(step).parameters.get("closure")
+    return closure is not None and closure.default is inspect.Parameter.empty
 
 
 def refuse_misplaced_model(setup: TrainingSetup) -> None:

@@ -36,3 +36,24 @@ def test_three_losses_that_are_no_numbers_are_the_end():
     assert watch.is_dead
     watch.forget_spike()
     assert watch.is_calm
+
+
+def falls_with_trouble(seed):
+    rng = np.random.default_rng(seed)
+    level, losses = 2.0, []
+    for _ in range(rng.choice([20, 100, 400])):
+        level = level * rng.choice([0.97, 0.99, 1.0]) + (rng.choice([0.3, 1, 3, 10]) if rng.random() < 0.01 else 0)
+        losses.append(level + rng.normal(0, 0.05))
+        losses += [float("nan")] * (rng.choice([1, 3, 5]) if rng.random() < 0.005 else 0)
+    return losses
+
+
+def test_calm_losses_that_are_looked_at_together_hide_no_blow_up(monkeypatch):
+    courses = [falls_with_trouble(seed) for seed in range(300)]
+    together = [reports(losses) for losses in courses]
+    monkeypatch.setattr("lr_magic.pure.cycle.blow_up._MOST_WAITING", 1)
+    singly = [reports(losses) for losses in courses]
+    assert sum(map(len, singly)) > 300
+    for found, expected in zip(together, singly, strict=True):
+        assert [reason for _, reason in found] == [reason for _, reason in expected]
+        assert all(0 <= late - step < 8 for (late, _), (step, _) in zip(found, expected, strict=True))

@@ -56,11 +56,12 @@ class DivergenceRule:
             raise SettingError(f"divergence_factor must be above 1; got {factor:g}. The default is 4.")
         self._units = (factor - 1.0) / 2.0
         self._start: list[float] = []
-        self._start_level = self._start_top = self._start_scatter = 0.0
+        self._start_level = self._start_top = self._least_fall = 0.0
         self._latest: deque[float] = deque(maxlen=_NUM_LATEST)
         self._delayed_jumps: deque[float] = deque()
         self._jumps: deque[float] = deque()
         self._sorted_jumps: list[float] = []
+        self._noise = 0.0
         self._lowest_level = math.inf
         self._threshold = math.inf
 
@@ -76,24 +77,31 @@ class DivergenceRule:
         self._latest.append(loss)
         if loss > self._threshold:
             return StopReason.DIVERGED if self._is_confirmed() else None
-        if len(self._start) < _NUM_START:
-            self._start.append(loss)
-            self._start_level = sorted(self._start)[len(self._start) // 2]
-            self._start_top = max(self._start)
-            self._start_scatter = _SCATTERS * (self._start_top - min(self._start))
-        self._learn()
+        is_start = len(self._start) < _NUM_START
+        if is_start:
+            self._start_with(loss)
+        # Most losses of a training are neither a new lowest one nor a large jump.
+        if self._has_learned() or is_start:
+            self._place_threshold()
         return None
+
+    def _start_with(self, loss: float) -> None:
+        self._start.append(loss)
+        self._start_level = sorted(self._start)[len(self._start) // 2]
+        self._start_top = max(self._start)
+        scatter = _SCATTERS * (self._start_top - min(self._start))
+        self._least_fall = max(scatter, _LEAST_CHANGE * abs(self._start_level))
 
     def _is_confirmed(self) -> bool:
         return sum(loss > self._threshold for loss in self._latest) >= _NUM_CONFIRMING
 
-    def _learn(self) -> None:
-        """Level, fall and noise from losses below the threshold; those above it may be the blow-up itself."""
-        num_known = len(self._latest)
+    def _has_learned(self) -> bool:
+        """Learn level and noise from losses below the threshold, others may be the blow-up; whether one has changed."""
         last = self._latest[-1]
-        previous = self._latest[-2] if num_known > 1 else last
-        before = self._latest[-3] if num_known > 2 else previous
+        previous = self._latest[-2] if len(self._latest) > 1 else last
+        before = self._latest[-3] if len(self._latest) > 2 else previous
         level = sorted((before, previous, last))[1]
+        noise = self._noise
         # Above the start the jumps may be those of a slow blow-up, and a threshold that follows them is never crossed.
         if level > self._start_top:
             self._delayed_jumps.clear()
@@ -101,22 +109,22 @@ class DivergenceRule:
             self._delayed_jumps.append(last - previous)
             if len(self._delayed_jumps) > _NUM_DELAYED:
                 self._add_jump(self._delayed_jumps.popleft())
-        self._lowest_level = min(self._lowest_level, level)
-        fall = self._start_level - self._lowest_level
+        is_lowest = level < self._lowest_level
+        if is_lowest:
+            self._lowest_level = level
+        return is_lowest or self._noise != noise
+
+    def _place_threshold(self) -> None:
         if len(self._start) == _NUM_START:
-            unit = max(fall, self._start_scatter, self._noise(), _LEAST_CHANGE * abs(self._start_level))
-            self._threshold = self._lowest_level + self._units * unit
+            fall = max(self._start_level - self._lowest_level, self._least_fall, self._noise)
+            self._threshold = self._lowest_level + self._units * fall
 
     def _add_jump(self, jump: float) -> None:
         if jump <= 0.0:
             return
+        jumps = self._sorted_jumps
         self._jumps.append(jump)
-        insort(self._sorted_jumps, jump)
-        if len(self._jumps) > _NUM_JUMPS:
-            oldest = self._jumps.popleft()
-            del self._sorted_jumps[bisect_left(self._sorted_jumps, oldest)]
-
-    def _noise(self) -> float:
-        if not self._sorted_jumps:
-            return 0.0
-        return _NOISE_PER_JUMP * self._sorted_jumps[math.ceil(_JUMP_QUANTILE * (len(self._sorted_jumps) - 1))]
+        insort(jumps, jump)
+        if len(jumps) > _NUM_JUMPS:
+            del jumps[bisect_left(jumps, self._jumps.popleft())]
+        self._noise = _NOISE_PER_JUMP * jumps[math.ceil(_JUMP_QUANTILE * (len(jumps) - 1))]

@@ -11,6 +11,8 @@ from lr_magic.pure.results.stop_reason import StopReason
 _FACTOR = 5.0
 # One bad batch is skipped by a scaler or by the person's own step; a dead model yields nothing else any more.
 MOST_NON_FINITE = 3
+# Losses that are not high are looked at together: in a row, each takes a third of what it does between two steps.
+_MOST_WAITING = 8
 
 
 class BlowUpWatch:
@@ -22,6 +24,8 @@ class BlowUpWatch:
 
     def __init__(self) -> None:
         self._rule = DivergenceRule(_FACTOR)
+        self._waiting: list[float] = []
+        self._highest_calm = -math.inf
         self._last = -math.inf
         self._num_non_finite = 0
         self._is_reported = False
@@ -39,6 +43,18 @@ class BlowUpWatch:
 
     def update(self, loss: float) -> StopReason | None:
         """Take in the next loss; DIVERGED or NON_FINITE where the training has just blown up, else None."""
+        self._waiting.append(loss)
+        if loss <= self._highest_calm and len(self._waiting) < _MOST_WAITING:
+            return None
+        found = None
+        for each in self._waiting:
+            found = self._judge(each) or found
+        self._waiting.clear()
+        threshold = self._rule.threshold
+        self._highest_calm = -math.inf if threshold is None else threshold
+        return found
+
+    def _judge(self, loss: float) -> StopReason | None:
         if not math.isfinite(loss):
             self._num_non_finite += 1
             return StopReason.NON_FINITE if self._num_non_finite == MOST_NON_FINITE else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from lr_magic.pure.schedules import ANNEALINGS
 
 if TYPE_CHECKING:
-    from lr_magic.pure.schedules import OneCycle
+    from lr_magic.pure.schedules import OneCycle, Values
 
 # Positions nearer to the last one than this, in steps, are the last one.
 _ROUNDING = 1e-6
@@ -21,7 +21,7 @@ class Piece(Protocol):
     def first(self) -> int:
         """First step that it covers."""
 
-    def values_at(self, step: int) -> tuple[float, float]:
+    def values_at(self, step: int) -> Values:
         """Learning rate and momentum of a step."""
 
     def stretched(self, step: int, new_end: int) -> Piece:
@@ -41,7 +41,7 @@ class CyclePiece:
     speed: float = 1.0
     share: float = 1.0
 
-    def values_at(self, step: int) -> tuple[float, float]:
+    def values_at(self, step: int) -> Values:
         """Learning rate and momentum of a step."""
         lr, momentum = self.cycle.values_at(self._position_at(step))
         return lr * self.share, momentum
@@ -70,29 +70,24 @@ class CoolingPiece:
     annealing: str
     first: int
     num_steps: int
-    lrs: tuple[float, float]
-    momenta: tuple[float, float]
+    start: Values
+    end: Values
 
-    def values_at(self, step: int) -> tuple[float, float]:
+    def values_at(self, step: int) -> Values:
         """Learning rate and momentum of a step; the last one has the final rate exactly."""
-        anneal = ANNEALINGS[self.annealing]
         fraction = min((step - self.first + 1) / self.num_steps, 1.0)
-        if fraction == 1.0:
-            return self.lrs[1], self.momenta[1]
-        return anneal(*self.lrs, fraction), anneal(*self.momenta, fraction)
+        return self.end if fraction == 1.0 else ANNEALINGS[self.annealing](self.start, self.end, fraction)
 
     def stretched(self, step: int, new_end: int) -> CoolingPiece:
         """Cool down from here over more steps."""
-        lr, momentum = self._before(step)
-        lrs, momenta = (lr, self.lrs[1]), (momentum, self.momenta[1])
-        return replace(self, first=step, num_steps=new_end - step, lrs=lrs, momenta=momenta)
+        return replace(self, first=step, num_steps=new_end - step, start=self._before(step))
 
     def lowered(self, step: int, factor: float) -> CoolingPiece:
         """Cool down from a lower rate to a lower one."""
         lr, momentum = self._before(step)
         left = self.first + self.num_steps - step
-        lrs, momenta = (lr / factor, self.lrs[1] / factor), (momentum, self.momenta[1])
-        return replace(self, first=step, num_steps=left, lrs=lrs, momenta=momenta)
+        end = self.end[0] / factor, self.end[1]
+        return replace(self, first=step, num_steps=left, start=(lr / factor, momentum), end=end)
 
-    def _before(self, step: int) -> tuple[float, float]:
-        return self.values_at(step - 1) if step > self.first else (self.lrs[0], self.momenta[0])
+    def _before(self, step: int) -> Values:
+        return self.values_at(step - 1) if step > self.first else self.start

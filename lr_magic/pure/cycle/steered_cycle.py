@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from lr_magic.pure.cycle.cycle_pieces import Piece
     from lr_magic.pure.results.fit_event import FitEvent
-    from lr_magic.pure.schedules import OneCycle
+    from lr_magic.pure.schedules import OneCycle, Values
 
 # Share of the whole training that a cooling down needs to end as low as a planned one: Hägele et al. 2024,
 # "Scaling laws and compute-optimal training beyond fixed training durations", arXiv 2405.18392.
@@ -40,7 +40,7 @@ class SteeredCycle:
 
     Examples
     --------
-    >>> from lr_magic.pure.schedules import OneCycle
+    >>> from lr_magic.pure.schedules import OneCycle, Values
     >>> steered = SteeredCycle.of(OneCycle(max_lr=1.0, total_steps=100)).annealed(40, num_steps=10)
     >>> steered.total_steps, steered.lr_at(49) == steered.cycle.final_lr
     (50, True)
@@ -58,7 +58,7 @@ class SteeredCycle:
             steered = steered.after(event)
         return steered
 
-    def values_at(self, step: int) -> tuple[float, float]:
+    def values_at(self, step: int) -> Values:
         """Learning rate and momentum (SGD) or beta1 (Adam) of a step, 0 <= step < total_steps."""
         return self._piece_at(step).values_at(step)
 
@@ -112,9 +112,8 @@ class SteeredCycle:
             raise SettingError(f"Annealing needs at least 1 step; got {num_steps}.")
         before = max(step - 1, 0)
         share = self.final_lr / self.cycle.final_lr  # a lowered cycle ends lower, too
-        lrs = (self.lr_at(before), self.cycle.final_lr * share if share != 1.0 else self.cycle.final_lr)
-        momenta = (self.momentum_at(before), self.cycle.max_momentum)
-        piece = CoolingPiece(self.cycle.annealing, step, num_steps, lrs, momenta)
+        end = self.cycle.final_lr * share if share != 1.0 else self.cycle.final_lr, self.cycle.max_momentum
+        piece = CoolingPiece(self.cycle.annealing, step, num_steps, self.values_at(before), end)
         return self._with(piece, step + num_steps)
 
     def extended(self, step: int, num_steps: int) -> SteeredCycle:

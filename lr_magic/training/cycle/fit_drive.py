@@ -106,7 +106,7 @@ def _train(
         on_step=callbacks.on_step,
         on_epoch=end_epoch,
         control=control,
-        between_steps=lambda: saving.save_if_due(run.point),
+        between_steps=None if options.checkpoint is None else lambda: saving.save_if_due(run.point),
     )
     if plan.start is not None:
         course.resume_at(plan.start.num_made)

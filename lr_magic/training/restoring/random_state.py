@@ -105,6 +105,9 @@ def access_to(generator: Any) -> tuple[Callable[[], Any], Callable[[Any], Any]]:
     return generator.get_state, generator.set_state
 
 
+_GENERATORS = (torch.Generator, random.Random, np.random.Generator, np.random.RandomState)
+
+
 def is_random_source(value: object) -> bool:
     """Whether a value is a random number generator that `GeneratorState` can keep."""
-    return isinstance(value, (torch.Generator, random.Random, np.random.Generator, np.random.RandomState))
+    return isinstance(value, _GENERATORS)

@@ -15,19 +15,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 Content = dict[str, Any]
-"""Tensors, numbers, text, and dicts and lists of them: what a safe loader of files reads."""
+"""Tensors, numbers, text, and dicts, lists and tuples of them: what a safe loader of files reads."""
 
 _LOADER_PARTS = ("", "sampler", "batch_sampler", "batch_sampler.sampler", "dataset")
 
 
 def random_content(loader: object = None) -> Content:
     """State of the random numbers of Python, NumPy, torch and its accelerators, and of a loader's own generators."""
-    version, numbers, gauss = random.getstate()
     name, keys, position, has_gauss, cached = np.random.get_state()  # noqa: NPY002 - the state that people's code uses
     words = torch.from_numpy(np.asarray(keys).astype(np.int64))
     return {
-        # By way of NumPy: torch reads a tuple of numbers five times slower.
-        "python": [version, torch.from_numpy(np.array(numbers, dtype=np.int64)), gauss],
+        "python": random.getstate(),
         "numpy": [str(name), words, int(position), int(has_gauss), float(cached)],
         **step_content(kinds_in_use()),
         "loader": {path: _plain(access_to(generator)[0]()) for path, generator in _generators(loader)},
@@ -42,8 +40,7 @@ def step_content(accelerators: Iterable[str]) -> Content:
 
 def set_random(content: Content, loader: object = None) -> None:
     """Let all of them go on from a state that `random_content` has read."""
-    version, numbers, gauss = content["python"]
-    random.setstate((version, tuple(numbers.tolist()), gauss))
+    random.setstate(content["python"])
     name, keys, position, has_gauss, cached = content["numpy"]
     np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, cached))  # noqa: NPY002
     torch.set_rng_state(content["torch"])

@@ -49,7 +49,7 @@ class Checkpointing:
 
     def save_if_due(self, point: Callable[[], ResumePoint]) -> None:
         """Write, if it is time for that."""
-        if self._path is not None and self._clock() >= self._due:
+        if self._clock() >= self._due:
             self.save(point)
 
     def save(self, point: Callable[[], ResumePoint | None]) -> None:
