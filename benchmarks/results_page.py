@@ -38,3 +38,9 @@ def table(header: list[str], rows: list[list[str]]) -> str:
     """A Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def with_quartiles(quartiles: list[float]) -> str:
+    """A median, and the middle half in brackets."""
+    low, median, high = quartiles
+    return f"{median:.3f} ({low:.2f} to {high:.2f})"

@@ -1,15 +1,17 @@
 """What a sweep and a one-cycle epoch cost beside the loop that someone would write by hand, and beside the peers.
 
 ``python -m benchmarks.sweep_cost`` writes the section *engine* of RESULTS.md. Everything runs in one process and in
-turns (round after round, each round in another order), so that what else the machine does hits all alike; a figure is
-the median over the rounds of the ratio to the bare loop of the same round. The seconds are those of the processor, on
-one thread: on an idle machine they are the seconds of the clock, on a shared one they leave out what others took.
-Memory is measured in processes of its own.
+turns (round after round, each round in another order), so that what else the machine does hits all alike. A figure is
+the median over the rounds of the ratio to the bare loops right before and after, since a shared processor needs nearly
+twice as long for seconds at a time, each by itself; for the same reason all of it stays on one. The seconds are those
+of the processor, on one thread: on an idle machine they are the seconds of the clock. Memory is measured in processes
+of its own.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -21,7 +23,7 @@ import torch
 
 from benchmarks import workloads
 from benchmarks.peer_finders import ONE_CYCLES, SWEEPS, silence, usable
-from benchmarks.results_page import machine, table, write_section
+from benchmarks.results_page import machine, table, with_quartiles, write_section
 from benchmarks.sweep_parts import parts_table
 from benchmarks.workloads import Workload, bare_one_cycle, bare_sweep
 from lr_magic import TrainingSetup, fit_one_cycle, range_test
@@ -30,7 +32,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 START_LR, END_LR, NUM_STEPS, MAX_LR = 1e-7, 1e-2, 100, 1e-2
-BARE, OURS, UNREAD = "bare loop with `.item()`", "**lr_magic**", "bare loop without"
+OURS, UNREAD = "**lr_magic**", "the bare loop without `.item()`"
+# Rounds of each model, as many as its figures need to stand still; the peers' differences are far larger.
+NUM_ROUNDS = {"MLP": 101, "CNN": 25, "transformer": 11}
+NUM_PEER_ROUNDS = 9
 DISTRIBUTIONS = {
     "torch-lr-finder": "torch-lr-finder",
     "ignite": "pytorch-ignite",
@@ -52,42 +57,48 @@ def our_one_cycle(workload: Workload, max_lr: float) -> None:
     fit_one_cycle(TrainingSetup.supervised(model, optimizer, loader, workload.loss_fn), epochs=1, max_lr=max_lr)
 
 
-def ratios(runs: dict[str, Callable[[], object]], num_rounds: int) -> tuple[dict[str, float], float]:
-    """Median ratio of each run to the bare loop of its round, and the median seconds of the bare loop."""
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
+def ratios(
+    bare: Callable[[], object], runs: dict[str, Callable[[], object]], num_rounds: int
+) -> tuple[dict[str, list[float]], float]:
+    """Quartiles of the ratio of each run to the bare loops around it, and the median seconds of the bare loop."""
+    found: dict[str, list[float]] = {name: [] for name in runs}
+    seconds = []
     with silence():
-        for run in runs.values():
+        for run in (*runs.values(), bare):
             run()
+        before = _seconds_of(bare)
         for round_number in range(num_rounds):
-            names = list(runs)
+            names = [name for name in runs if name in (OURS, UNREAD) or round_number < NUM_PEER_ROUNDS]
             shift = round_number % len(names)
             for name in names[shift:] + names[:shift]:
-                begin = time.process_time()
-                runs[name]()
-                seconds[name].append(time.process_time() - begin)
-    against = {
-        name: statistics.median(own / bare for own, bare in zip(values, seconds[BARE], strict=True))
-        for name, values in seconds.items()
-    }
-    return against, statistics.median(seconds[BARE])
+                own, after = _seconds_of(runs[name]), _seconds_of(bare)
+                found[name].append(2 * own / (before + after))
+                seconds.append(after)
+                before = after
+    return {name: statistics.quantiles(values, n=4) for name, values in found.items()}, statistics.median(seconds)
 
 
-def sweep_ratios(workload: Workload, num_rounds: int, *, with_peers: bool) -> tuple[dict[str, float], float]:
+def _seconds_of(run: Callable[[], object]) -> float:
+    begin = time.process_time()
+    run()
+    return time.process_time() - begin
+
+
+def sweep_ratios(workload: Workload, num_rounds: int, *, with_peers: bool) -> tuple[dict[str, list[float]], float]:
     arguments = (workload, NUM_STEPS, START_LR, END_LR)
-    peers = usable(SWEEPS, *arguments) if with_peers else {}
-    runs = {BARE: bare_sweep, OURS: our_sweep, **peers}
+    runs = {OURS: our_sweep, **(usable(SWEEPS, *arguments) if with_peers else {})}
     calls: dict[str, Callable[[], object]] = {name: lambda run=run: run(*arguments) for name, run in runs.items()}
     calls[UNREAD] = lambda: bare_sweep(*arguments, reads=False)
-    return ratios(calls, num_rounds)
+    return ratios(lambda: bare_sweep(*arguments), calls, num_rounds)
 
 
-def one_cycle_ratios(workload: Workload, num_rounds: int, *, with_peers: bool) -> tuple[dict[str, float], float]:
-    peers = usable(ONE_CYCLES, workload, MAX_LR) if with_peers else {}
-    runs = {BARE: bare_one_cycle, OURS: our_one_cycle, **peers}
-    return ratios({name: lambda run=run: run(workload, MAX_LR) for name, run in runs.items()}, num_rounds)
+def one_cycle_ratios(workload: Workload, num_rounds: int, *, with_peers: bool) -> tuple[dict[str, list[float]], float]:
+    runs = {OURS: our_one_cycle, **(usable(ONE_CYCLES, workload, MAX_LR) if with_peers else {})}
+    calls: dict[str, Callable[[], object]] = {name: lambda run=run: run(workload, MAX_LR) for name, run in runs.items()}
+    return ratios(lambda: bare_one_cycle(workload, MAX_LR), calls, num_rounds)
 
 
-def comparison(measured: dict[str, tuple[dict[str, float], float]]) -> str:
+def comparison(measured: dict[str, tuple[dict[str, list[float]], float]]) -> str:
     """Table of ratios: one row per tool, one column per model."""
     names = list(dict.fromkeys(name for against, _ in measured.values() for name in against))
     header = ["", *(f"{title}: {bare * 1e3:.0f} ms" for title, (_, bare) in measured.items())]
@@ -95,8 +106,8 @@ def comparison(measured: dict[str, tuple[dict[str, float], float]]) -> str:
     return table(header, rows)
 
 
-def _figure(ratio: float | None) -> str:
-    return "-" if ratio is None else f"{ratio:.3f}"
+def _figure(quartiles: list[float] | None) -> str:
+    return "-" if quartiles is None else with_quartiles(quartiles)
 
 
 def steps_table() -> str:
@@ -129,6 +140,10 @@ def memory_table() -> str:
     return table(["", "peak above the start, MiB", "left afterwards, MiB"], rows)
 
 
+def _rounds() -> str:
+    return ", ".join(f"{number} ({name})" for name, number in NUM_ROUNDS.items())
+
+
 def _versions() -> str:
     return ", ".join(f"{name} {known}" for name, each in DISTRIBUTIONS.items() if (known := _version(each)))
 
@@ -142,16 +157,17 @@ def _version(distribution: str) -> str | None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--quick", action="store_true", help="the MLP only, without peers, nothing written")
     parser.add_argument("--peers", choices=["all", "MLP"], default="all", help="beside which models the peers are run")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     made = [workloads.mlp()] if options.quick else [workloads.mlp(), workloads.cnn(), workloads.transformer()]
     sweeps, cycles = {}, {}
     for workload in made:
         title = f"{workload.name}, {workload.num_parameters:,} parameters"
-        num_rounds = options.rounds * (3 if workload.name == "MLP" else 1)
+        num_rounds = NUM_ROUNDS[workload.name]
         with_peers = not options.quick and options.peers in ("all", workload.name)
         sweeps[title] = sweep_ratios(workload, num_rounds, with_peers=with_peers)
         cycles[title] = one_cycle_ratios(workload, num_rounds, with_peers=with_peers)
@@ -160,11 +176,11 @@ def main() -> None:
         return
     text = f"""## The engine
 
-{machine()}; {_versions()}. Processor seconds, medians
-of {options.rounds} rounds in turns ({3 * options.rounds} for the MLP), no view, restore included.
-`python -m benchmarks.sweep_cost`. How far equal work differs on this machine shows in the row *bare loop without*.
+{machine()}; {_versions()}. Processor seconds of a run / those of the bare loops right before and after it; medians of
+{_rounds()} rounds, of {NUM_PEER_ROUNDS} for the other tools, the middle half of the rounds in brackets. No view,
+restore included. `python -m benchmarks.sweep_cost`.
 
-A sweep of {NUM_STEPS} steps / the bare loop:
+A sweep of {NUM_STEPS} steps / the bare loop, which reads each loss (`.item()`):
 
 {comparison(sweeps)}
 

@@ -16,7 +16,7 @@ import json
 import nbformat
 from nbclient import NotebookClient
 
-from benchmarks.results_page import machine, table, write_section
+from benchmarks.results_page import machine, table, with_quartiles, write_section
 
 CELL = """
 import json, os, statistics, threading, time, torch
@@ -99,11 +99,6 @@ def measured() -> dict[str, dict[str, list[float]]]:
     return found
 
 
-def _with_quartiles(quartiles: list[float]) -> str:
-    low, median, high = quartiles
-    return f"{median:.3f} ({low:.2f} to {high:.2f})"
-
-
 def main() -> None:
     """Measure and write the section."""
     rows = []
@@ -112,8 +107,8 @@ def main() -> None:
         rows.append(
             [
                 f"{name}: {1e3 * bare:.0f} ms",
-                _with_quartiles(each["without"]),
-                _with_quartiles(each["live"]),
+                with_quartiles(each["without"]),
+                with_quartiles(each["live"]),
                 f"{100 * itself:.1f} %",
                 f"{1e3 * making:.0f} ms",
                 f"{1e3 * ending:.0f} ms",
