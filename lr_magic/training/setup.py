@@ -192,17 +192,23 @@ def _refuse_closure_optimizer(optimizer: Optimizer) -> None:
     if not any(group["params"] for group in optimizer.param_groups):
         raise SettingError("The optimizer holds no parameter. Give it those of the model: SGD(model.parameters(), …).")
     refuse_without_lr(optimizer)
-    if _needs_closure(type(optimizer).step):
+    kind: Any = type(optimizer)
+    has_own_step = "step" in getattr(optimizer, "__dict__", {})  # an attached scheduler's, or the person's
+    if _needs_closure(optimizer.step) if has_own_step else _class_needs_closure(kind):
         raise SettingError(
             f"{type(optimizer).__name__} evaluates the loss several times within one step (it needs a closure), so no "
             "step has one learning rate and one loss. Use an optimizer that steps once per batch: SGD, AdamW, …"
         )
 
 
-@lru_cache(maxsize=16)  # looking at a signature takes as long as a tenth of a small network's step
 def _needs_closure(step: Callable[..., Any]) -> bool:
     closure = inspect.signature(step).parameters.get("closure")
     return closure is not None and closure.default is inspect.Parameter.empty
+
+
+@lru_cache(maxsize=16)  # looking at a signature takes as long as a tenth of a small network's step
+def _class_needs_closure(kind: type[Optimizer]) -> bool:
+    return _needs_closure(kind.step)
 
 
 def refuse_misplaced_model(setup: TrainingSetup) -> None:

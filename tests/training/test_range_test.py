@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -76,3 +79,16 @@ def test_an_empty_loader_is_refused():
 def test_lbfgs_is_refused_with_a_reason():
     with pytest.raises(SettingError, match="closure"):
         small_setup(optimizer=torch.optim.LBFGS)
+
+
+def test_the_step_that_is_called_is_the_one_whose_closure_counts():
+    def step(closure):
+        return closure()
+
+    setup = small_setup(optimizer=torch.optim.SGD)
+    setup.optimizer.step = step
+    with pytest.raises(SettingError, match="closure"):
+        replace(setup)
+    lbfgs = torch.optim.LBFGS(setup.model.parameters())
+    lbfgs.step = partial(lbfgs.step, closure=lambda: None)
+    assert replace(setup, optimizer=lbfgs).optimizer is lbfgs
