@@ -56,8 +56,9 @@ def run_range_test(
     training_steps = training.steps_of(PLANNED_EPOCHS)
     sharpness = training.sharpness() if with_sharpness else None
 
-    def finish(result: RangeTestResult) -> None:
+    def finish(result: RangeTestResult, wider_suggestion: float | None = None) -> None:
         result.setup = findings
+        result.wider_suggestion = wider_suggestion
         result.first_stage_lr = stage_lr
         result.training_steps = training_steps
         result.sharpness = sharpness
@@ -72,7 +73,7 @@ def run_range_test(
             result = training.range_test(settings, screen.on_step, control)
     finish(result)
     if zoom is not None and isinstance(screen, NotebookRangeTest):
-        screen.live.panel.offer_zoom(zoom(screen.live, finish))
+        screen.live.panel.offer_zoom(zoom(screen.live, lambda finer: finish(finer, result.suggestion)))
     return result
 
 

@@ -187,6 +187,18 @@ def test_zoom_sweep(desk, swept):
     assert num_steps > 20
 
 
+def test_a_zoom_sweep_that_shows_no_answer_keeps_the_suggestion(desk, swept):
+    suggested = float(desk.ask("lr_found.suggestion"))
+    plot = Plot(swept)
+    swept.get_by_role("button", name="Range").click()
+    plot.wait_for_brush()
+    plot.drag(1e-6, 1e-5)
+    wait_for_range(swept, r"(9\.\d|1|1\.[01])e-\d", r"(9\.\d|1|1\.[01])e-\d")
+    swept.get_by_role("button", name="Zoom sweep").click()
+    swept.locator(".lr-magic-reading", has_text="The suggestion is that of the wider sweep").wait_for()
+    assert ast.literal_eval(desk.ask("(lr_found.lr, bool(lr_found.no_suggestion_reason))")) == (suggested, True)
+
+
 def test_earlier_sweeps_are_laid_over_and_their_legend_toggles(desk, swept):
     del swept
     output = desk.run("%lr_find --overlay --num-steps 30")

@@ -57,8 +57,9 @@ class ChoiceMarks:
         self.ticks.on_click(handler)
         self.suggestion.on_element_click(lambda _mark, event: handler(float(event["data"]["x"])))
 
-    def draw_suggestion(self, lr: float | None, loss: float | None, interval: tuple[float, float] | None) -> None:
-        """Mark the suggestion on the curve and name it; None takes that of a sweep before away."""
+    def draw_suggestion(self, point: tuple[float, float] | None, interval: tuple[float, float] | None) -> None:
+        """Mark the suggestion, (lr, loss), on the curve and name it; None takes that of a sweep before away."""
+        lr, loss = point or (None, None)
         with self.suggestion.hold_sync():
             self.suggestion.x = _NOTHING if lr is None else np.array([lr])
             self.suggestion.y = _NOTHING if lr is None else np.array([loss])

@@ -92,8 +92,7 @@ class ChoicePanel:
         if self._pending_lr is not None and len(result.lrs):
             result.choose(float(result.lrs[self._nearest(self._pending_lr)]), ChoiceOrigin.PLOT)
         marks = self._figure.choice
-        suggested = result.suggestion
-        marks.draw_suggestion(suggested, None if suggested is None else result.loss_at(suggested), result.interval)
+        marks.draw_suggestion(result.suggested_point, result.interval)
         marks.draw_proposed(result.proposed_range)
         marks.ticks.draw(result.other_suggestions)
         self.message.value = ""

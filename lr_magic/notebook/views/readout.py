@@ -50,7 +50,7 @@ def _choice_line(result: RangeTestResult) -> str:
 
 
 def _place(result: RangeTestResult, lr: float) -> str:
-    if not len(result.lrs) or not result.lrs[0] <= lr <= result.lrs[-1]:
+    if not result.covers(lr):
         return "outside the rates that were swept"
     words = f"loss there {result.loss_at(lr):.4g}"
     if result.blow_up_lr is not None and lr < result.blow_up_lr:

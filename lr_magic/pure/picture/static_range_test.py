@@ -52,13 +52,13 @@ def plot_range_test(result: RangeTestResult, earlier: Sequence[tuple[str, RangeT
 
 
 def _mark_suggestion(axes: Axes, result: RangeTestResult) -> None:
-    if result.suggestion is None:
+    if result.suggested_point is None:
         return
     if result.interval is not None:
         axes.axvspan(*result.interval, color=palette.SUGGESTION, alpha=0.12, linewidth=0)
-    loss = result.loss_at(result.suggestion)
-    label = f"suggested {lr_text(result.suggestion)}"
-    axes.plot([result.suggestion], [loss], "o", color=palette.SUGGESTION, markersize=8, label=label)
+    lr, loss = result.suggested_point
+    label = f"suggested {lr_text(lr)}"
+    axes.plot([lr], [loss], "o", color=palette.SUGGESTION, markersize=8, label=label)
 
 
 def _mark_sharpness(axes: Axes, result: RangeTestResult) -> None:

@@ -56,6 +56,8 @@ class RangeTestResult:
         What was put back afterwards, in words.
     first_stage_lr
         Peak rate that the head was trained with before the layers of this model were unfrozen; None otherwise.
+    wider_suggestion
+        Suggestion of the sweep that this one is a finer look into; taken over where this curve carries no answer.
     optimizer_kind
         What was swept; None where it is of another kind or not known.
     sharpness
@@ -71,6 +73,7 @@ class RangeTestResult:
     settings: dict[str, Any] = field(default_factory=dict)
     receipt: str = ""
     first_stage_lr: float | None = None
+    wider_suggestion: float | None = None
     optimizer_kind: OptimizerKind | None = None
     sharpness: Sharpness | None = None
     _chosen_lr: float | None = field(default=None, repr=False)
@@ -105,16 +108,30 @@ class RangeTestResult:
 
     @property
     def suggestion(self) -> float | None:
-        """Learning rate of the default rule; None if the curve carries no answer (`no_suggestion_reason` says why)."""
+        """Learning rate of the default rule; None if the curve carries no answer (`no_suggestion_reason` says why).
+
+        A finer look into a wider sweep that carries none has that sweep's, `wider_suggestion`.
+        """
         found = self._suggestion_or_reason
-        return found.lr if isinstance(found, Suggestion) else None
+        return found.lr if isinstance(found, Suggestion) else self.wider_suggestion
 
     def suggestion_for(self, training_steps: int | None) -> float | None:
         """Learning rate of the default rule for a training of this many optimizer steps; None counts as 300.
 
-        None if the curve carries no answer.
+        None if the curve carries no answer; `wider_suggestion` is not for another length.
         """
-        return self._suggest(training_steps).lr if self.suggestion is not None else None
+        has_own = isinstance(self._suggestion_or_reason, Suggestion)
+        return self._suggest(training_steps).lr if has_own else self.wider_suggestion
+
+    @property
+    def suggested_point(self) -> tuple[float, float] | None:
+        """The suggestion and the smoothed loss there; None without one, or where it lies outside the rates seen."""
+        lr = self.suggestion
+        return (lr, self.loss_at(lr)) if lr is not None and self.covers(lr) else None
+
+    def covers(self, lr: float) -> bool:
+        """Whether a rate lies within those that were swept."""
+        return bool(len(self.lrs) and self.lrs[0] <= lr <= self.lrs[-1])
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -124,7 +141,7 @@ class RangeTestResult:
 
     @property
     def no_suggestion_reason(self) -> str:
-        """Why there is no suggestion; empty if there is one."""
+        """Why the curve carries no suggestion; empty if it does."""
         found = self._suggestion_or_reason
         return found if isinstance(found, str) else ""
 
@@ -153,6 +170,8 @@ class RangeTestResult:
     def sentences(self) -> tuple[str, ...]:
         """What the curve says, sentence by sentence."""
         sentences = self._reading.sentences
+        if self.no_suggestion_reason and self.wider_suggestion is not None:
+            sentences = (*sentences, f"The suggestion is that of the wider sweep: {lr_text(self.wider_suggestion)}.")
         if self.first_stage_lr is not None and self.proposed_range is not None:
             sentences = (*sentences, range_sentence(self.first_stage_lr, self.proposed_range))
         if self.sharpness is not None:
@@ -257,6 +276,7 @@ class RangeTestResult:
             "settings": self.settings,
             "receipt": self.receipt,
             "first_stage_lr": self.first_stage_lr,
+            "wider_suggestion": self.wider_suggestion,
             "optimizer_kind": self.optimizer_kind.value if self.optimizer_kind else None,
             "sharpness": asdict(self.sharpness) if self.sharpness else None,
             "chosen_lr": self._chosen_lr,
