@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, DistributedSampler, Sampler
+from torch.utils.data import DataLoader, Dataset, DistributedSampler, IterableDataset, Sampler
 
 from lr_magic.pure.control import RunControl
 from lr_magic.pure.errors import SettingError
@@ -25,6 +25,7 @@ from .fingerprint import bytes_of, plain, random_numbers
 from .small_setups import accuracy, place, small_data, small_setup
 
 EPOCHS, STEPS = 3, 18
+NUMPY = np.random.mtrand._rand  # what `np.random.rand` draws from
 
 
 def fresh_setup(**options):
@@ -187,6 +188,29 @@ def test_accumulation_and_rates_by_layer(optimizer, has_generator):
         assert trained_state(setup) == trained_state(whole)
 
 
+@pytest.mark.parametrize("number", range(1, 7))
+def test_an_error_in_an_update_of_fewer_batches_loses_none(number):
+    def make():
+        torch.manual_seed(5)
+        model = nn.Sequential(nn.Linear(6, 8), nn.Dropout(0.2), nn.Linear(8, 2))
+        return small_setup(model=model, loader=DataLoader(small_data(), 16, shuffle=True), accumulate=4)
+
+    whole, calls = make(), []
+    expected = fit_one_cycle(whole, epochs=3, max_lr=1e-2)
+    setup = make()
+
+    def fail(*_):
+        calls.append(1)
+        assert len(calls) != number
+
+    handle = setup.optimizer.register_step_pre_hook(fail)
+    with pytest.raises(AssertionError) as caught:
+        fit_one_cycle(setup, epochs=3, max_lr=1e-2)
+    handle.remove()
+    assert_same_course(fit_one_cycle(setup, resume=caught.value.lr_magic_result), expected)
+    assert trained_state(setup) == trained_state(whole)
+
+
 def test_what_was_done_to_the_cycle_is_still_done_after_a_resume():
     def steer(control):
         def on_step(record):
@@ -223,6 +247,20 @@ def test_a_checkpoint_goes_on_in_other_objects(tmp_path, number):
     nn.init.zeros_(other.model[0].weight)
     torch.manual_seed(17)
     history = fit_one_cycle(other, resume=path)
+    assert trained_state(other) == expected_state
+    assert_same_course(history, expected)
+
+
+@pytest.mark.parametrize("num_steps", [1, 5, 6, 11, 17])
+def test_the_checkpoint_of_a_stopped_training_goes_on_within_its_epoch(tmp_path, num_steps):
+    expected_state, expected, _ = without_interrupt()
+    control = RunControl()
+    fit_one_cycle(
+        fresh_setup(), epochs=EPOCHS, max_lr=1e-2, control=control, checkpoint=tmp_path / "fit.pt",
+        on_step=lambda record: control.stop() if record.step == num_steps - 1 else None,
+    )  # fmt: skip
+    other = fresh_setup()
+    history = fit_one_cycle(other, resume=tmp_path / "fit.pt")
     assert trained_state(other) == expected_state
     assert_same_course(history, expected)
 
@@ -340,6 +378,142 @@ def test_samplers_and_loaders_with_a_state_of_their_own_go_on_in_their_order(tmp
     next(iter(other.train_loader))
     fit_one_cycle(other, resume=tmp_path / "fit.pt")
     assert trained_state(other) == trained_state(whole)
+
+
+class Noisy(Dataset):
+    """Samples with noise from one of the sources that people's data sets draw it from."""
+
+    def __init__(self, source):
+        self.data, own = small_data(), np.random.default_rng(4)
+        self.num_drawn, self.interrupted_at = 0, None
+        self.draw = {
+            "torch": lambda: torch.rand(()).item(),
+            "python": random.random,
+            "numpy": NUMPY.rand,
+            "own": own.random,
+        }[source]
+        self.transforms = [own]
+
+    def __len__(self):
+        return 96
+
+    def __getitem__(self, index):
+        inputs, target = self.data[index]
+        inputs = inputs + 0.1 * self.draw()
+        self.num_drawn += 1
+        if self.num_drawn == self.interrupted_at:
+            signal.raise_signal(signal.SIGINT)
+        return inputs, target
+
+
+class NoisyStream(IterableDataset):
+    """Holds the data set that draws."""
+
+    def __init__(self, inner):
+        self.inner = inner
+
+    def __iter__(self):
+        return (self.inner[index] for index in range(96))
+
+
+class Mixing(nn.Module):
+    """Draws in the step itself, from Python's and NumPy's random numbers."""
+
+    def forward(self, inputs):
+        return inputs * (1 + 0.1 * random.random() + 0.1 * NUMPY.rand()) if self.training else inputs
+
+
+def noisy_setup(source, *, is_mixed):
+    for seed in (torch.manual_seed, random.seed, np.random.seed):
+        seed(5)
+    model = nn.Sequential(Mixing() if is_mixed else nn.Identity(), nn.Linear(6, 8), nn.Dropout(0.2), nn.Linear(8, 2))
+    loader = DataLoader(NoisyStream(Noisy(source)), 16)
+    return small_setup(model=model, loader=loader)
+
+
+# The 40th sample lies within the third batch of a pass, the 136th within that of the second one.
+@pytest.mark.parametrize("where", ["loader, 40", "loader, 136", "step, 1", "step, 3", "step, 9"])
+@pytest.mark.parametrize("is_mixed", [False, True])
+@pytest.mark.parametrize("source", ["torch", "python", "numpy", "own"])
+def test_noise_that_was_drawn_for_a_batch_without_a_step_is_drawn_again(tmp_path, source, is_mixed, where):
+    whole = noisy_setup(source, is_mixed=is_mixed)
+    expected = fit_one_cycle(whole, steps=STEPS, max_lr=1e-2)
+    expected_random = random_numbers()
+    setup, (place_of_error, number) = noisy_setup(source, is_mixed=is_mixed), where.split(", ")
+    if place_of_error == "step":
+        handle = act_in_call(setup.model[3], int(number), lambda: 1 / 0)
+    else:
+        setup.train_loader.dataset.inner.interrupted_at = int(number)
+    with pytest.raises((ZeroDivisionError, KeyboardInterrupt)) as caught:
+        fit_one_cycle(setup, steps=STEPS, max_lr=1e-2, checkpoint=tmp_path / "fit.pt")
+    if place_of_error == "step":
+        handle.remove()
+    other = noisy_setup(source, is_mixed=is_mixed)
+    for resumed, resume in ((setup, caught.value.lr_magic_result), (other, tmp_path / "fit.pt")):
+        for seed in (torch.manual_seed, random.seed, np.random.seed):
+            seed(99)
+        assert fit_one_cycle(resumed, resume=resume).steps == expected.steps
+        assert trained_state(resumed) == trained_state(whole)
+        assert random_numbers() == expected_random
+
+
+class ScheduleFree(torch.optim.SGD):
+    """Steps and validates with different weights, by numbers that it keeps in its param groups."""
+
+    def __init__(self, parameters, lr):
+        super().__init__(parameters, lr=lr, momentum=0.9)
+        self.param_groups[0].update(count=0, sum=0.0, in_training=False)
+
+    def train(self):
+        self._swap(True)
+
+    def eval(self):
+        self._swap(False)
+
+    @torch.no_grad()
+    def _swap(self, in_training):
+        for group in self.param_groups:
+            if group["in_training"] != in_training:
+                group["in_training"] = in_training
+                for parameter in group["params"]:
+                    state = self.state[parameter]
+                    if in_training:
+                        parameter.copy_(state.get("stepped", parameter))
+                    else:
+                        state["stepped"] = parameter.clone()
+                        parameter.mul_(group["momentum"] + 0.01 * group["count"])
+
+    def step(self, closure=None):
+        for group in self.param_groups:
+            assert group["in_training"]
+            group["count"] += 1
+            group["sum"] = group["sum"] + group["lr"]
+            group["dampening"] = min(group["sum"], 0.5)
+        return super().step(closure)
+
+
+# 6 training and 2 validation batches per epoch
+@pytest.mark.parametrize("number", [3, 6, 7, 12, 15, 23])
+@pytest.mark.parametrize("max_lr", [1e-2, slice(1e-3, 1e-2)])
+def test_numbers_in_param_groups_and_two_sets_of_weights_go_on(tmp_path, number, max_lr):
+    def make():
+        torch.manual_seed(5)
+        model = nn.Sequential(nn.Linear(6, 8), nn.Dropout(0.2), nn.Linear(8, 2))
+        return small_setup(model=model, optimizer=ScheduleFree, valid_loader=DataLoader(small_data(40), 20))
+
+    whole = make()
+    expected = fit_one_cycle(whole, epochs=EPOCHS, max_lr=max_lr)
+    setup = make()
+    handle = interrupt_in_call(setup.model[0], number)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        fit_one_cycle(setup, epochs=EPOCHS, max_lr=max_lr, checkpoint=tmp_path / "fit.pt")
+    handle.remove()
+    other = make()
+    for resumed, resume in ((setup, caught.value.lr_magic_result), (other, tmp_path / "fit.pt")):
+        assert_same_course(fit_one_cycle(resumed, resume=resume), expected)
+        assert trained_state(resumed) == trained_state(whole)
+        assert resumed.optimizer.param_groups[0]["count"] == STEPS
+        assert resumed.optimizer.param_groups[0]["momentum"] == 0.9
 
 
 @pytest.mark.parametrize("is_own", [True, False])

@@ -261,6 +261,19 @@ def test_a_state_from_before_the_first_step_takes_the_optimizers_memory_away():
     assert not setup.optimizer.state
 
 
+def test_what_an_optimizer_counts_in_its_groups_goes_back_with_the_state():
+    setup = small_setup()
+    group = setup.optimizer.param_groups[0]
+    group.update(count=3, sum=torch.tensor(2.0), is_on=True)
+    total, state = group["sum"], TrainingState(setup)
+    group.update(count=8, is_on=False, lr=0.5)
+    total.add_(1)
+    state.put_back()
+    assert (group["count"], group["is_on"], group["lr"]) == (3, False, 0.5)
+    assert group["sum"] is total
+    assert total.item() == 2.0
+
+
 # Rates by layer
 
 

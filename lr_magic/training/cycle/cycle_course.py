@@ -66,6 +66,10 @@ class CycleCourse:
         """Set rate and momentum of the coming step; returns the highest rate and the momentum."""
         return self._rates.set(self.num_made)
 
+    def set_last_rates(self) -> None:
+        """Set rate and momentum of the last step again."""
+        self._rates.set(self.num_made - 1)
+
     def note(self, kind: EventKind, sentence: str, amount: float | None = None) -> None:
         """Record an event, and let the schedules follow it."""
         event = FitEvent(self.num_made, kind, sentence, amount)

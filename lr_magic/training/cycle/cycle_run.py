@@ -15,6 +15,7 @@ from lr_magic.training.cycle.blow_up_guard import BlowUpGuard
 from lr_magic.training.cycle.epoch_tally import EpochTally
 from lr_magic.training.endings import detail_of, reason_of
 from lr_magic.training.frozen_heap import frozen_heap
+from lr_magic.training.group_numbers import counts_of
 from lr_magic.training.loss_fetching import fetcher_for
 from lr_magic.training.optimizer_mode import put_in_training
 from lr_magic.training.resuming.resume_point import PassMarks, ResumePoint
@@ -116,6 +117,7 @@ class CycleRun:
         point.means = self._tally.means
         point.seconds = self._tally.seconds(self._steering.paused_seconds)
         point.scaler = None if self._setup.scaler is None else dict(self._setup.scaler.state_dict())
+        point.counts = counts_of(self._setup.optimizer)
         self._marks.fill(point)
         return point
 
@@ -200,6 +202,8 @@ class CycleRun:
         self._take(self._fetcher.finish())
         if self._setup.valid_loader is not None:
             self._marks.begin_validation()
+            # A schedule-free optimizer makes the weights to be looked at by its momentum.
+            self._course.set_last_rates()
         validated = validate(self._setup)
         record = self._tally.record(len(self._history.epochs) + 1, validated, self._steering.paused_seconds)
         self._history.epochs.append(record)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lr_magic.pure.results.fit_event import EventKind
+from lr_magic.pure.results.stop_reason import StopReason
 from lr_magic.training.cycle.best_epoch import BestEpoch
 from lr_magic.training.cycle.blow_up_guard import LastGood
 from lr_magic.training.cycle.cycle_course import CycleCourse
@@ -91,7 +92,9 @@ def _train(
     def end_epoch(record: EpochRecord) -> None:
         if best is not None:
             best.take(record)
-        saving.save(run.point)
+        # One that ends within an epoch goes on there, though the part is validated and recorded; it is saved below.
+        if history.stop_reason in (None, StopReason.COMPLETED):
+            saving.save(run.point)
         if callbacks.on_epoch is not None:
             callbacks.on_epoch(record)
 
@@ -119,4 +122,4 @@ def _train(
     gate.lock()
     if best is not None and best.put_back():
         course.note(EventKind.RESTORED_BEST, f"took back the weights of epoch {best.epoch}, the best one")
-    saving.save(run.point)
+    saving.save(lambda: history.resume_point or run.point())

@@ -12,6 +12,7 @@ from lr_magic.pure.results.fit_history import FitHistory
 from lr_magic.pure.results.stop_reason import StopReason
 from lr_magic.pure.schedules import OneCycle
 from lr_magic.training.cycle.cycle_length import planned_steps
+from lr_magic.training.group_numbers import set_counts
 from lr_magic.training.layers.group_peaks import GroupPeaks
 from lr_magic.training.resuming.checkpoint import read_checkpoint
 from lr_magic.training.resuming.saved_training import history_of, load_training, refuse_other_training
@@ -58,10 +59,13 @@ class FitPlan:
     content: Content | None = None
 
     def load(self, setup: TrainingSetup) -> None:
-        """Write the checkpoint, if there is one, and the state of the gradient scaler into the setup."""
+        """Write the checkpoint, if there is one, the optimizer's counts and the scaler's state into the setup."""
         if self.content is not None:
             load_training(setup, self.content)
-        if self.start is not None and self.start.scaler and setup.scaler is not None:
+        if self.start is None:
+            return
+        set_counts(setup.optimizer, self.start.counts)
+        if self.start.scaler and setup.scaler is not None:
             setup.scaler.load_state_dict(self.start.scaler)
 
 

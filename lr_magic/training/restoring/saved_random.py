@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from lr_magic.training.restoring.accelerator_random import kinds_in_use, read_states, write_states
+from lr_magic.training.restoring.object_state import has_own_state
 from lr_magic.training.restoring.random_state import access_to, is_random_source
 
 if TYPE_CHECKING:
@@ -17,34 +18,57 @@ if TYPE_CHECKING:
 Content = dict[str, Any]
 """Tensors, numbers, text, and dicts, lists and tuples of them: what a safe loader of files reads."""
 
-_LOADER_PARTS = ("", "sampler", "batch_sampler", "batch_sampler.sampler", "dataset")
+# How many objects deep a loader is searched: dataset, the one it is a part of, its transforms, one of them.
+_DEPTH = 5
+# A longer container holds data.
+_LONGEST_SEARCHED = 100
+_PLAIN = (bool, int, float, str, bytes, type(None), torch.Tensor, np.ndarray)
 
 
 def random_content(loader: object = None) -> Content:
     """State of the random numbers of Python, NumPy, torch and its accelerators, and of a loader's own generators."""
-    name, keys, position, has_gauss, cached = np.random.get_state()  # noqa: NPY002 - the state that people's code uses
-    words = torch.from_numpy(np.asarray(keys).astype(np.int64))
     return {
-        "python": random.getstate(),
-        "numpy": [str(name), words, int(position), int(has_gauss), float(cached)],
+        **host_content(),
         **step_content(kinds_in_use()),
         "loader": {path: _plain(access_to(generator)[0]()) for path, generator in _generators(loader)},
         "epochs": {path: holder.epoch for path, holder in _epoch_counters(loader)},
     }
 
 
+def host_content() -> Content:
+    """Of `random_content`, what Python and NumPy draw from: a tenth of a millisecond to read."""
+    name, keys, position, has_gauss, cached = np.random.get_state()  # noqa: NPY002 - the state that people's code uses
+    words = torch.from_numpy(np.asarray(keys).astype(np.int64))
+    return {
+        "python": random.getstate(),
+        "numpy": [str(name), words, int(position), int(has_gauss), float(cached)],
+    }
+
+
+def host_state() -> tuple[object, ...]:
+    """What `host_content` reads, to be compared."""
+    name, keys, *rest = np.random.get_state()  # noqa: NPY002
+    return random.getstate(), name, np.asarray(keys).tobytes(), *rest
+
+
 def step_content(accelerators: Iterable[str]) -> Content:
-    """Of `random_content`, what a step of a training draws itself: torch's on the CPU and on accelerators, by type."""
+    """Of `random_content`, what torch draws from, on the CPU and on accelerators by type: a microsecond to read."""
     return {"torch": torch.get_rng_state(), "accelerators": read_states(accelerators)}
 
 
 def set_random(content: Content, loader: object = None) -> None:
-    """Let all of them go on from a state that `random_content` has read."""
-    random.setstate(content["python"])
-    name, keys, position, has_gauss, cached = content["numpy"]
-    np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, cached))  # noqa: NPY002
+    """Let all of them go on from a state that `random_content` has read; those that a part of it lacks stay."""
+    if "python" in content:
+        random.setstate(content["python"])
+        name, keys, position, has_gauss, cached = content["numpy"]
+        np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, cached))  # noqa: NPY002
     torch.set_rng_state(content["torch"])
     write_states(content["accelerators"])
+    if "loader" in content:
+        _set_loader(content, loader)
+
+
+def _set_loader(content: Content, loader: object) -> None:
     for path, generator in _generators(loader):
         if path in content["loader"]:
             read, write = access_to(generator)
@@ -53,31 +77,45 @@ def set_random(content: Content, loader: object = None) -> None:
         holder.epoch = content["epochs"].get(path, holder.epoch)
 
 
-def _parts(loader: object) -> Iterator[tuple[str, Any]]:
-    """A loader, its samplers and its dataset, each with where it hangs."""
-    for part in _LOADER_PARTS:
-        holder: Any = loader
-        for name in part.split(".") if part else ():
-            holder = getattr(holder, name, None)
-        if holder is not None:
-            yield part, holder
+def _parts(loader: object) -> Iterator[tuple[str, dict[str, Any], Any]]:
+    """A loader and what hangs on it (samplers, dataset, transforms): path, attributes or items, the object itself."""
+    ahead = [("", loader, _DEPTH)]
+    seen: set[int] = set()
+    while ahead:
+        path, holder, depth = ahead.pop(0)
+        contents = _contents_of(holder)
+        if id(holder) in seen or not contents:
+            continue
+        seen.add(id(holder))
+        yield path, contents, holder
+        if depth > 0:
+            inner = [(name, value) for name, value in contents.items() if not isinstance(value, _PLAIN)]
+            ahead += [(f"{path}.{name}".lstrip("."), value, depth - 1) for name, value in inner]
+
+
+def _contents_of(holder: object) -> dict[str, Any]:
+    if isinstance(holder, (list, tuple, dict)):
+        if len(holder) > _LONGEST_SEARCHED:
+            return {}
+        return {str(key): each for key, each in (holder.items() if isinstance(holder, dict) else enumerate(holder))}
+    return getattr(holder, "__dict__", {}) if has_own_state(holder) else {}
 
 
 def _generators(loader: object) -> Iterator[tuple[str, Any]]:
     """Generators of a loader's parts, of torch, NumPy or Python, with where they hang; each once."""
     seen: set[int] = set()
-    for part, holder in _parts(loader):
-        for name, value in getattr(holder, "__dict__", {}).items():
+    for path, contents, _ in _parts(loader):
+        for name, value in contents.items():
             if is_random_source(value) and id(value) not in seen:
                 seen.add(id(value))
-                yield f"{part}.{name}", value
+                yield f"{path}.{name}", value
 
 
 def _epoch_counters(loader: object) -> Iterator[tuple[str, Any]]:
     """Parts that count epochs, from which samplers take their order (``DistributedSampler``), with where they hang."""
-    for part, holder in _parts(loader):
-        if type(getattr(holder, "__dict__", {}).get("epoch")) is int:
-            yield part, holder
+    for path, contents, holder in _parts(loader):
+        if type(contents.get("epoch")) is int and hasattr(holder, "epoch"):
+            yield path, holder
 
 
 def _plain(state: Any) -> Any:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import BinaryIO
 
-FORMAT = 2
+FORMAT = 3
 """Number of the file's layout; a file with another one is refused."""
 
 

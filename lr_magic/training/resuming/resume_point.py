@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from lr_magic.training.batches import EndOfBatches
 from lr_magic.training.restoring.accelerator_random import kinds_in_use
 from lr_magic.training.restoring.loader_state import OrderState
-from lr_magic.training.restoring.saved_random import Content, random_content, set_random, step_content
+from lr_magic.training.restoring.saved_random import Content, host_content, random_content, set_random, step_content
+from lr_magic.training.resuming.host_draws import HostDraws
 
 if TYPE_CHECKING:
     import weakref
@@ -44,9 +45,11 @@ class ResumePoint:
     random_at_pass
         Random state when the pass began, so that it has the same order again.
     random_now
-        Random state after the last whole step.
+        Random state after the last whole step; without what going through the pass again gives by itself.
     scaler
         State of the gradient scaler, if there is one.
+    counts
+        What the optimizer keeps in its param groups as they are during the training: see `counts_of`.
     model, order_at_pass, means
         The model that was trained, its loader's samplers when the pass began, and the metrics of the epoch so far; None
         from a file.
@@ -62,6 +65,7 @@ class ResumePoint:
     random_at_pass: Content | None = None
     random_now: Content | None = None
     scaler: Content | None = None
+    counts: list[Content] = field(default_factory=list)
     model: weakref.ref[nn.Module] | None = None
     order_at_pass: OrderState | None = None
     means: EpochMeans | None = None
@@ -104,23 +108,27 @@ class PassMarks:
         self._after_step: Content | None = None
         self._accelerators = kinds_in_use()
         self._before_step: Content | None = None
+        self._draws = HostDraws()
         self._num_batches = 0
         self.has_pass_ended = False
 
     def next_batch(self) -> Any:
         """Next batch of the pass, and notice where it ends."""
+        self._draws.end_of_work()
         try:
-            return self._source.next_in_pass()
+            batch = self._source.next_in_pass()
         except EndOfBatches:
             self.has_pass_ended = True
             raise
+        self._draws.begin_work()
+        return batch
 
     def go_to(self, point: ResumePoint) -> None:
         """Bring loader and random numbers to where a training was left."""
         if point.random_now is None:
             return
         # A one-shot iterator is where it was left; nothing can be drawn from it again.
-        is_one_shot = iter(self._loader) is self._loader if hasattr(self._loader, "__next__") else False
+        is_one_shot = self._is_one_shot()
         if point.order_at_pass is not None and not is_one_shot:
             point.order_at_pass.put_back()
         if point.num_batches and point.random_at_pass is not None:
@@ -134,16 +142,19 @@ class PassMarks:
         self._num_batches = point.num_batches
 
     def begin_step(self) -> None:
-        """Mark the point before a step: of the random numbers only those that a step draws (dropout) are read."""
+        """Mark the point before a step: of the random numbers only those that the step itself draws are read."""
         if self._num_batches == 0:
             self._at_pass, self._order_at_pass = random_content(self._loader), OrderState(self._loader)
-        # A microsecond; Python's and NumPy's would be fifty, and are drawn by the loader's own code at most.
+        # A microsecond.
         self._before_step = step_content(self._accelerators)
+        if self._num_batches > 0 and self._draws.may_be_made:
+            self._before_step |= host_content()
 
     def end_step(self) -> None:
         """Mark the point after a whole step."""
         self._before_step = None
         self._num_batches = self._source.num_in_pass
+        self._draws.end_step()
 
     def begin_validation(self) -> None:
         """Mark the point before validation, whose loader may draw random numbers."""
@@ -159,7 +170,8 @@ class PassMarks:
     def fill(self, point: ResumePoint) -> None:
         """Write into a point where the last whole step ended."""
         point.num_batches = self._num_batches
-        point.has_pass_ended = self.has_pass_ended
+        # An end found by a step that is not whole is found again.
+        point.has_pass_ended = self.has_pass_ended and self._before_step is None
         point.random_at_pass = self._at_pass
         if self._num_batches > 0:
             point.order_at_pass = self._order_at_pass
@@ -168,6 +180,13 @@ class PassMarks:
             point.random_now, point.order_at_pass = self._at_pass, self._order_at_pass
         elif self._after_step is not None:
             point.random_now = self._after_step
+        elif self._before_step is None:
+            point.random_now = random_content(self._loader)
         else:
-            now = random_content(self._loader)
-            point.random_now = now if self._before_step is None else {**now, **self._before_step}
+            # The loader has gone on meanwhile, maybe to the middle of a batch. Going through the pass again brings all
+            # that it draws from to where the step began.
+            left = random_content(self._loader) if self._is_one_shot() else {}
+            point.random_now = {**left, **self._before_step}
+
+    def _is_one_shot(self) -> bool:
+        return hasattr(self._loader, "__next__") and iter(self._loader) is self._loader

@@ -8,6 +8,7 @@ import torch
 
 from lr_magic.pure.errors import SettingError
 from lr_magic.pure.results.fit_history import FitHistory
+from lr_magic.training.optimizer_mode import put_in_training
 from lr_magic.training.resuming.resume_point import ResumePoint
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ def history_of(content: Content) -> FitHistory:
 
 def load_training(setup: TrainingSetup, content: Content) -> None:
     """Write a saved training into the model and the optimizer of a setup."""
+    # Saved in its training mode; told later, it would make other weights of the saved ones.
+    put_in_training(setup.optimizer)
     setup.model.load_state_dict(content["model"])
     known = dict(_named(setup))
     group_of = {p: group for group in setup.optimizer.param_groups for p in group["params"]}

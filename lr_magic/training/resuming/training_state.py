@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from lr_magic.training.group_numbers import numbers_of
+
 if TYPE_CHECKING:
     from lr_magic.training.setup import TrainingSetup
 
@@ -19,8 +21,8 @@ _LARGEST_SHARE = 0.25
 class TrainingState:
     """Weights, buffers, optimizer state and scaler of a setup as they are now, to be put back later.
 
-    Copies of what lies on an accelerator go to host memory: its own memory is the training's. Rates and other options
-    of the param groups are not part of it; a training puts those back itself.
+    Copies of what lies on an accelerator go to host memory: its own memory is the training's. Rates, momenta and weight
+    decay of the param groups are not part of it; a training puts those back itself.
 
     Parameters
     ----------
@@ -36,6 +38,7 @@ class TrainingState:
             parameter: {key: _copy(value) for key, value in state.items()}
             for parameter, state in setup.optimizer.state.items()
         }
+        self._numbers = [(group, numbers_of(group)) for group in setup.optimizer.param_groups]
         self._scaler_content = None if setup.scaler is None else dict(setup.scaler.state_dict())
 
     @property
@@ -54,6 +57,8 @@ class TrainingState:
             for parameter, kept in self._states.items():
                 now = state.get(parameter, {})
                 state[parameter] = {key: _written(now.get(key), value) for key, value in kept.items()}
+            for group, numbers in self._numbers:
+                group.update({key: _written(group.get(key), value) for key, value in numbers.items()})
         if self._scaler is not None and self._scaler_content:
             self._scaler.load_state_dict(self._scaler_content)
 
