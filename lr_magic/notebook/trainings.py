@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from lr_magic.notebook.settings.session_settings import SessionSettings
 from lr_magic.notebook.shadow.files import files_kept_back
+from lr_magic.notebook.shadow.process_settings import process_settings_put_back
 from lr_magic.pure.cycle.peak_lrs import peak_lrs
 from lr_magic.pure.errors import DiscoveryError, SettingError
 from lr_magic.training.cycle.one_cycle import fit_one_cycle, planned_steps
@@ -132,8 +135,10 @@ class FoundTraining:
         self, settings: SweepSettings, on_step: Callable[[StepRecord], None], control: RunControl
     ) -> RangeTestResult:
         """Sweep it; everything is put back, and no file that the person's own step writes is written."""
-        with files_kept_back() as files:
-            result = range_test(self.found.setup, **asdict(settings), on_step=on_step, control=control)
+        sweep = partial(range_test, self.found.setup, **asdict(settings), on_step=on_step, control=control)
+        with process_settings_put_back(), files_kept_back() as files:
+            # context variables that the person's own step sets are set in the copy
+            result = copy_context().run(sweep)
         result.receipt += files.note
         return result
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import textwrap
 
 import pytest
 import torch
@@ -441,3 +442,16 @@ def test_every_magic_has_its_help(empty_shell, magic):
     parser = getattr(empty_shell.magics_manager.magics["line"][magic].__self__, magic).parser
     assert f"%{magic}" in text
     assert all(option in text for action in parser._actions for option in action.option_strings)
+
+
+@pytest.mark.parametrize("magic", ["%%lr_find --no-live", "%%lr_find --no-live for x, y in train_loader"])
+def test_the_open_of_a_notebook_writes_no_file(notebook, tmp_path, magic):
+    notebook.push({"path": str(tmp_path / "losses.jsonl")})
+    step = (
+        "loss = criterion(model(x), y)\noptimizer.zero_grad()\nloss.backward()\noptimizer.step()\n"
+        "with open(path, 'a') as file:\n    file.write(f'{loss.item()}\\n')\n"
+    )
+    loop = f"for _ in range(5):\n  for x, y in train_loader:\n{textwrap.indent(step, '    ')}"
+    found = run(notebook, f"{magic}\n{step if 'for' in magic else loop}")
+    assert not list(tmp_path.iterdir())
+    assert "losses.jsonl" in found.receipt

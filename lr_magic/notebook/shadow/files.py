@@ -6,6 +6,7 @@ import builtins
 import io
 import os
 import shutil
+import sys
 import tempfile
 import threading
 from contextlib import ExitStack, contextmanager, suppress
@@ -26,8 +27,8 @@ class FilesKeptBack:
     """Where files go that are not to be written; reading them back works.
 
     Known are files opened for writing with `open` or `Path.open` (by pickle, json, NumPy, pandas, PIL, matplotlib, …),
-    `torch.save`, and files removed, renamed or replaced; new folders are removed again. Not known are files written by
-    C++ or Rust code of its own, by other threads and by other processes.
+    `torch.save`, and files removed, renamed or replaced; new folders are removed again. Not known are files opened
+    with `os.open`, written by C++ or Rust code of its own, by other threads and by other processes.
 
     Attributes
     ----------
@@ -52,8 +53,7 @@ class FilesKeptBack:
     def replacements(self) -> list[tuple[Any, str, Callable[..., Any]]]:
         """What stands in for the functions that touch files: (module, name, function)."""
         return [
-            (builtins, "open", self.open),
-            (io, "open", self.open),
+            *self._openers(),
             (torch, "save", self.save),
             (os, "stat", self.stat),
             (os, "mkdir", self.mkdir),
@@ -63,6 +63,12 @@ class FilesKeptBack:
             (os, "unlink", self.remove),
             (shutil, "rmtree", self.rmtree),
         ]
+
+    def _openers(self) -> list[tuple[Any, str, Callable[..., Any]]]:
+        # a notebook's own `open` is IPython's, which knows the real one under a name of its own
+        shells = sys.modules.get("IPython.core.interactiveshell")
+        known = [(builtins, "open"), (io, "open"), *([(shells, "io_open")] if hasattr(shells, "io_open") else [])]
+        return [(module, name, self.open) for module, name in known]
 
     def open(self, file: Any, mode: str = "r", *arguments: Any, **options: Any) -> Any:
         """`open`; a file that would be written is another one."""

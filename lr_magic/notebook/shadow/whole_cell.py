@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -78,7 +80,8 @@ class WholeCell:
             quiet,
         ):
             result = intercepted_range_test(
-                self._run,
+                # context variables that the cell sets are set in the copy
+                partial(copy_context().run, self._run),
                 settings,
                 optimizer=self.optimizer,
                 restoring=self._restoring(touched),

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextvars
 import copy
+import gc
 import os
+import signal
+import sys
 import warnings
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from lr_magic.notebook.body import setup_from_body
 from lr_magic.notebook.shadow import whole_cell
@@ -178,28 +184,60 @@ recorder = Recorder()
     assert notebook["recorder"].num_written == 7
 
 
-def process_settings():
-    return (
-        os.getcwd(),  # noqa: PTH109
-        dict(os.environ),
-        torch.get_default_dtype(),
-        torch.is_grad_enabled(),
-        torch.is_anomaly_enabled(),
-        np.geterr(),
-        list(warnings.filters),
+def sweep_in(form, notebook, more):
+    """Sweep the notebook's training with a further statement in each step; return the result."""
+    if form == "cell":
+        return whole_cell(LOOP.format(more=more.replace("\n", "\n        ")), notebook).range_test(SETTINGS)
+    found = setup_from_body(
+        "for images, labels in train_loader", f"loss = criterion(model(images), labels)\n{more}", notebook
     )
+    return FoundTraining(found).range_test(SETTINGS, lambda _: None, RunControl())
 
 
-def test_settings_of_the_process(notebook, tmp_path):
-    notebook["folder"] = str(tmp_path)
-    before = process_settings()
-    cell = """
-import os, warnings, numpy as np
-os.chdir(folder); os.environ["OF_A_CELL"] = "1"; warnings.simplefilter("ignore"); np.seterr(all="ignore")
-torch.autograd.set_detect_anomaly(True)
-""" + LOOP.format(more="torch.set_default_dtype(torch.float64); torch.set_grad_enabled(True)")
-    whole_cell(cell, notebook).range_test(SETTINGS)
-    assert process_settings() == before
+ANSWER = contextvars.ContextVar("answer", default=0)
+
+
+@pytest.mark.parametrize("form", ["cell", "for"])
+@pytest.mark.parametrize(
+    ("more", "read"),
+    [
+        ("os.chdir('/')", os.getcwd),
+        ("os.environ['OF_A_CELL'] = '1'", lambda: dict(os.environ)),
+        ("warnings.simplefilter('ignore')", lambda: list(warnings.filters)),
+        ("np.seterr(all='ignore')", np.geterr),
+        ("np.set_printoptions(precision=2)", np.get_printoptions),
+        ("sys.path.append('of a cell')", sys.path.copy),
+        ("gc.disable()", gc.isenabled),
+        ("signal.signal(signal.SIGTERM, print)", lambda: signal.getsignal(signal.SIGTERM)),
+        ("torch.autograd.set_detect_anomaly(True)", torch.is_anomaly_enabled),
+        ("torch.set_default_dtype(torch.float64)", torch.get_default_dtype),
+        ("torch.set_num_threads(torch.get_num_threads() + 1)", torch.get_num_threads),
+        ("torch.set_printoptions(precision=9)", lambda: repr(torch.tensor(1 / 3))),
+        ("torch.backends.cudnn.enabled = False", lambda: torch.backends.cudnn.enabled),
+        ("torch.backends.cuda.enable_flash_sdp(False)", torch.backends.cuda.flash_sdp_enabled),
+        ("nn.modules.module.register_module_forward_hook(print)", lambda: len(nn.modules.module._global_forward_hooks)),
+        ("plt.figure()", plt.get_fignums),
+        ("plt.rcParams['lines.linewidth'] = 9.0", lambda: plt.rcParams["lines.linewidth"]),
+        ("answer.set(answer.get() + 1)", ANSWER.get),
+    ],
+)
+def test_settings_of_the_process(notebook, form, more, read):
+    notebook.update(os=os, sys=sys, np=np, plt=plt, gc=gc, signal=signal, warnings=warnings)
+    notebook["answer"] = ANSWER
+    before = read()
+    sweep_in(form, notebook, more)
+    assert read() == before
+
+
+@pytest.mark.parametrize("form", ["cell", "for"])
+def test_a_figure_that_was_open_stays_the_current_one(notebook, form):
+    notebook["plt"] = plt
+    first, current = plt.figure(), plt.figure()
+    try:
+        sweep_in(form, notebook, f"plt.figure({first.number}); plt.figure()")
+        assert plt.gcf() is current
+    finally:
+        plt.close("all")
 
 
 def test_files_that_the_body_of_a_loop_writes(notebook, tmp_path):
