@@ -57,6 +57,11 @@ class InterruptGate:
         if error is None:
             self.open()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether interrupts pass."""
+        return not (self._is_shut or self._is_locked)
+
     def shut(self) -> None:
         """From now on an interrupt waits; a second one passes."""
         self._is_shut = True

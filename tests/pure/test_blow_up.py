@@ -38,6 +38,14 @@ def test_three_losses_that_are_no_numbers_are_the_end():
     assert watch.is_calm
 
 
+def test_a_loss_without_a_lower_bound_is_no_calm_one():
+    watch = BlowUpWatch()
+    assert reports(FALL, watch) == []
+    watch.update(float("-inf"))
+    assert not watch.is_calm
+    assert reports([float("-inf")] * 2, watch) == [(1, StopReason.NON_FINITE)]
+
+
 def falls_with_trouble(seed):
     rng = np.random.default_rng(seed)
     level, losses = 2.0, []

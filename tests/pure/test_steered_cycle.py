@@ -87,6 +87,15 @@ def test_changes_add_up_and_past_steps_stay():
     assert fourth.lr_at(74) == pytest.approx(CYCLE.final_lr / 4)
 
 
+@pytest.mark.parametrize("step", [0, 10, 40, 99])
+def test_what_was_lowered_at_the_step_where_the_cooling_begins_cools_down_from_there(step):
+    lowered = lrs_of(SteeredCycle.of(CYCLE).lowered(step, 3.0).annealed(step, 10))
+    annealed = lrs_of(SteeredCycle.of(CYCLE).annealed(step, 10))
+    assert lowered[:step] == annealed[:step]
+    assert lowered[step:] == pytest.approx([lr / 3 for lr in annealed[step:]])
+    assert lrs_of(SteeredCycle.of(CYCLE).annealed(step, 10).lowered(step, 3.0)) == pytest.approx(lowered)
+
+
 def test_the_events_of_a_history_make_the_same_schedule_again():
     events = [
         FitEvent(20, EventKind.PEAK_LOWERED, "", 2.0),

@@ -18,6 +18,7 @@ from lr_magic.pure.results.fit_event import EventKind
 from lr_magic.pure.results.fit_history import FitHistory
 from lr_magic.pure.results.stop_reason import StopReason
 from lr_magic.training.cycle.one_cycle import fit_one_cycle
+from lr_magic.training.loss_fetching import LateFetcher
 from lr_magic.training.metrics import named_metric
 
 from .devices import each_device  # noqa: F401 - a fixture
@@ -490,6 +491,28 @@ class ScheduleFree(torch.optim.SGD):
             group["sum"] = group["sum"] + group["lr"]
             group["dampening"] = min(group["sum"], 0.5)
         return super().step(closure)
+
+
+class InterruptedFetcher(LateFetcher):
+    """An interrupt arrives while the losses of an epoch are waited for."""
+
+    def finish(self):
+        losses = super().finish()
+        if losses:
+            signal.raise_signal(signal.SIGINT)
+        return losses
+
+
+def test_no_loss_is_lost_to_an_interrupt_that_arrives_while_losses_are_waited_for(monkeypatch):
+    expected_state, expected, _ = without_interrupt()
+    setup = fresh_setup()
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt) as caught:
+        patched.setattr("lr_magic.training.cycle.cycle_run.fetcher_for", lambda _: InterruptedFetcher(lambda: 0.0))
+        fit_one_cycle(setup, epochs=EPOCHS, max_lr=1e-2)
+    assert len(caught.value.lr_magic_result.steps) == 6
+    history = fit_one_cycle(setup, resume=caught.value.lr_magic_result)
+    assert_same_course(history, expected)
+    assert trained_state(setup) == expected_state
 
 
 # 6 training and 2 validation batches per epoch

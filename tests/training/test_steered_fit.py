@@ -17,6 +17,7 @@ from lr_magic.pure.schedules import OneCycle
 from lr_magic.training.cycle.blow_up_guard import LastGood
 from lr_magic.training.cycle.one_cycle import fit_one_cycle
 from lr_magic.training.layers.freezing import freeze, unfreeze
+from lr_magic.training.loss_fetching import LateFetcher
 from lr_magic.training.resuming.training_state import TrainingState
 
 from .fingerprint import bytes_of, fingerprint, plain
@@ -174,6 +175,18 @@ def test_a_training_that_blows_up_goes_back_and_on_at_lower_rates(kind):
     assert history.steps[lowered.step].lr == pytest.approx(OneCycle(1e-2, 30).lr_at(lowered.step) / 3)
 
 
+@pytest.mark.parametrize("kind", ["spike", "nan"])
+@pytest.mark.usefixtures("eager_copies")
+def test_losses_that_are_read_late_cause_no_second_return_and_no_copy_of_bad_weights(monkeypatch, kind):
+    monkeypatch.setattr("lr_magic.training.loss_fetching._GROUP_SIZE", 6)
+    monkeypatch.setattr("lr_magic.training.cycle.cycle_run.fetcher_for", lambda _: LateFetcher(clock=lambda: 0.0))
+    setup = small_setup(model=Trap(22, kind), loader=DataLoader(small_data(), 2, shuffle=True))
+    history = fit_one_cycle(setup, epochs=3, max_lr=1e-2, roll_back=True)
+    assert [event.kind for event in history.events] == [EventKind.ROLLED_BACK, EventKind.PEAK_LOWERED]
+    assert history.events[0].amount <= 21
+    assert history.stop_reason is StopReason.COMPLETED
+
+
 @pytest.mark.usefixtures("eager_copies")
 def test_a_spike_is_an_offer_that_a_command_takes_up():
     setup, control, seen = small_setup(model=Trap(12, "spike")), RunControl(), []
@@ -229,12 +242,13 @@ def test_going_back_at_will_gives_the_weights_of_that_step_bit_for_bit():
 def test_the_last_good_point_is_one_that_an_interval_has_followed():
     now, setup = [0.0], small_setup()
     kept = LastGood(setup, clock=lambda: now[0])
-    kept.keep_up(0, is_calm=True)
+    kept.keep(0)
     for number in range(1, 40):
         now[0] += 0.125
         with torch.no_grad():
             setup.model[0].bias.fill_(float(number))
-        kept.keep_up(number, is_calm=number < 33)
+        if number < 33 and kept.is_due(number):
+            kept.keep(number)
     assert kept.put_back() == 25
     assert setup.model[0].bias.tolist() == [25.0] * 8
 

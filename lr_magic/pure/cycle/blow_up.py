@@ -44,7 +44,7 @@ class BlowUpWatch:
     def update(self, loss: float) -> StopReason | None:
         """Take in the next loss; DIVERGED or NON_FINITE where the training has just blown up, else None."""
         self._waiting.append(loss)
-        if loss <= self._highest_calm and len(self._waiting) < _MOST_WAITING:
+        if -math.inf < loss <= self._highest_calm and len(self._waiting) < _MOST_WAITING:
             return None
         found = None
         for each in self._waiting:

@@ -24,6 +24,9 @@ class Piece(Protocol):
     def values_at(self, step: int) -> Values:
         """Learning rate and momentum of a step."""
 
+    def values_before(self, step: int) -> Values:
+        """Learning rate and momentum that a step follows on: what the step before has, or would have had."""
+
     def stretched(self, step: int, new_end: int) -> Piece:
         """Let what remains from `step` on end at `new_end`, longer than it was."""
 
@@ -43,8 +46,11 @@ class CyclePiece:
 
     def values_at(self, step: int) -> Values:
         """Learning rate and momentum of a step."""
-        lr, momentum = self.cycle.values_at(self._position_at(step))
-        return lr * self.share, momentum
+        return self._values_at_position(self._position_at(step))
+
+    def values_before(self, step: int) -> Values:
+        """Learning rate and momentum that a step follows on; those of the first step follow on themselves."""
+        return self._values_at_position(max(self._position_at(step - 1), 0.0))
 
     def stretched(self, step: int, new_end: int) -> CyclePiece:
         """Walk through the rest of the cycle more slowly, beginning where it stands."""
@@ -55,6 +61,10 @@ class CyclePiece:
     def lowered(self, step: int, factor: float) -> CyclePiece:
         """Go on at a smaller share of the rates."""
         return replace(self, first=step, position=self._position_at(step), share=self.share / factor)
+
+    def _values_at_position(self, position: float) -> Values:
+        lr, momentum = self.cycle.values_at(position)
+        return lr * self.share, momentum
 
     def _position_at(self, step: int) -> float:
         position = self.position + (step - self.first) * self.speed
@@ -78,16 +88,17 @@ class CoolingPiece:
         fraction = min((step - self.first + 1) / self.num_steps, 1.0)
         return self.end if fraction == 1.0 else ANNEALINGS[self.annealing](self.start, self.end, fraction)
 
+    def values_before(self, step: int) -> Values:
+        """Learning rate and momentum that a step follows on."""
+        return self.values_at(step - 1) if step > self.first else self.start
+
     def stretched(self, step: int, new_end: int) -> CoolingPiece:
         """Cool down from here over more steps."""
-        return replace(self, first=step, num_steps=new_end - step, start=self._before(step))
+        return replace(self, first=step, num_steps=new_end - step, start=self.values_before(step))
 
     def lowered(self, step: int, factor: float) -> CoolingPiece:
         """Cool down from a lower rate to a lower one."""
-        lr, momentum = self._before(step)
+        lr, momentum = self.values_before(step)
         left = self.first + self.num_steps - step
         end = self.end[0] / factor, self.end[1]
         return replace(self, first=step, num_steps=left, start=(lr / factor, momentum), end=end)
-
-    def _before(self, step: int) -> Values:
-        return self.values_at(step - 1) if step > self.first else self.start

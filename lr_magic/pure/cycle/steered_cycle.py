@@ -40,7 +40,7 @@ class SteeredCycle:
 
     Examples
     --------
-    >>> from lr_magic.pure.schedules import OneCycle, Values
+    >>> from lr_magic.pure.schedules import OneCycle
     >>> steered = SteeredCycle.of(OneCycle(max_lr=1.0, total_steps=100)).annealed(40, num_steps=10)
     >>> steered.total_steps, steered.lr_at(49) == steered.cycle.final_lr
     (50, True)
@@ -61,6 +61,10 @@ class SteeredCycle:
     def values_at(self, step: int) -> Values:
         """Learning rate and momentum (SGD) or beta1 (Adam) of a step, 0 <= step < total_steps."""
         return self._piece_at(step).values_at(step)
+
+    def values_before(self, step: int) -> Values:
+        """Learning rate and momentum that a step follows on: of the step before, unless they were lowered since."""
+        return self._piece_at(step).values_before(step)
 
     @property
     def is_as_planned(self) -> bool:
@@ -100,6 +104,8 @@ class SteeredCycle:
     def annealed(self, step: int, num_steps: int) -> SteeredCycle:
         """Replace the rest by the cooling part: from the rate of the step before down to the final rate.
 
+        What was lowered at that very step begins lower.
+
         Parameters
         ----------
         step
@@ -110,10 +116,9 @@ class SteeredCycle:
         self._check_step(step)
         if num_steps < 1:
             raise SettingError(f"Annealing needs at least 1 step; got {num_steps}.")
-        before = max(step - 1, 0)
         share = self.final_lr / self.cycle.final_lr  # a lowered cycle ends lower, too
         end = self.cycle.final_lr * share if share != 1.0 else self.cycle.final_lr, self.cycle.max_momentum
-        piece = CoolingPiece(self.cycle.annealing, step, num_steps, self.values_at(before), end)
+        piece = CoolingPiece(self.cycle.annealing, step, num_steps, self.values_before(step), end)
         return self._with(piece, step + num_steps)
 
     def extended(self, step: int, num_steps: int) -> SteeredCycle:

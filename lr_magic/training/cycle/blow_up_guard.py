@@ -47,12 +47,14 @@ class LastGood:
         self._newest: tuple[int, TrainingState] | None = None
         self._due = clock()
 
-    def keep_up(self, num_made: int, *, is_calm: bool) -> None:
-        """Keep the state after a step, if it is time for that and nothing bad has been seen."""
-        begin = self._clock()
+    def is_due(self, num_made: int) -> bool:
+        """Whether it is time to keep the state after a step."""
         steps_since = num_made - self._newest[0] if self._newest is not None else _FEWEST_STEPS
-        if begin < self._due or steps_since < _FEWEST_STEPS or not is_calm:
-            return
+        return self._clock() >= self._due and steps_since >= _FEWEST_STEPS
+
+    def keep(self, num_made: int) -> None:
+        """Keep the state after a step, where nothing bad has been seen up to it."""
+        begin = self._clock()
         if self._newest is None and not fits_in_memory(self._setup, num_copies=3):
             self._due = math.inf
             return
@@ -82,11 +84,16 @@ class BlowUpGuard:
     rolls_back
         True: goes back by itself, to lower rates; False: on `control.roll_back()`, and where the training is over since
         its losses are no numbers any more, so that the weights are good for something.
+    read_losses
+        Waits for the losses of all steps made, and gives each to `take`.
     """
 
-    def __init__(self, course: CycleCourse, last_good: LastGood | None, *, rolls_back: bool) -> None:
+    def __init__(
+        self, course: CycleCourse, last_good: LastGood | None, *, rolls_back: bool, read_losses: Callable[[], None]
+    ) -> None:
         self.gate = InterruptGate()
         self._course = course
+        self._read_losses = read_losses
         self._last_good = last_good
         self._watch = BlowUpWatch()
         self._found: StopReason | None = None
@@ -98,10 +105,10 @@ class BlowUpGuard:
 
     def between_steps(self) -> StopReason | None:
         """Act on what was seen; NON_FINITE where the training has to end."""
+        if self._found is None:
+            self._keep_up()
         found, self._found = self._found, None
         if found is None:
-            if self._last_good is not None:
-                self._last_good.keep_up(self._course.num_made, is_calm=self._watch.is_calm)
             return None
         if self._last_good is not None and self._num_left > 0:
             self._num_left -= 1
@@ -109,8 +116,18 @@ class BlowUpGuard:
             return None
         return self._report(found)
 
+    def _keep_up(self) -> None:
+        """Keep the state, if it is time for that and all losses up to here are known to be calm."""
+        num_made = self._course.num_made
+        if self._last_good is None or not self._watch.is_calm or not self._last_good.is_due(num_made):
+            return
+        self._read_losses()  # a copy waits for the device anyway
+        if self._found is None and self._watch.is_calm:
+            self._last_good.keep(num_made)
+
     def roll_back(self, command: RollBack) -> None:
         """Take the weights of the last good point and lower the rates; without one, lower the rates alone."""
+        self._read_losses()  # those under way are of the weights that are left behind
         self.gate.lock()  # half of the weights put back would be worse than all or none
         if self._last_good is not None:
             step = self._last_good.put_back()

@@ -104,7 +104,7 @@ class CycleCourse:
             return
         num_steps = command.steps or cooling_steps(self.num_made, self.total_steps)
         schedule = self._schedules[self._highest]
-        lr, final_lr = schedule.lr_at(max(self.num_made - 1, 0)), schedule.final_lr
+        lr, final_lr = schedule.values_before(self.num_made)[0], schedule.final_lr
         what = f"annealed from step {self.num_made} on: {lr_text(lr)} → {lr_text(final_lr)} over {num_steps} steps"
         self.note(EventKind.ANNEALED, what, num_steps)
 

@@ -68,7 +68,7 @@ class CycleRun:
     ) -> None:
         self._setup = setup
         self._course = course
-        self._guard = BlowUpGuard(course, last_good, rolls_back=rolls_back)
+        self._guard = BlowUpGuard(course, last_good, rolls_back=rolls_back, read_losses=self._read_losses)
         self._history = history
         self._on_step = on_step
         self._on_epoch = on_epoch
@@ -111,7 +111,7 @@ class CycleRun:
 
     def point(self) -> ResumePoint:
         """Where the training stands, as of the last whole step."""
-        self._take(self._fetcher.finish())
+        self._read_losses()
         point = ResumePoint(self._course.num_made, len(self._history.epochs), model=weakref.ref(self._setup.model))
         point.samples, point.losses = list(self._tally.samples), list(self._tally.losses)
         point.means = self._tally.means
@@ -188,6 +188,14 @@ class CycleRun:
             for record in records:
                 self._on_step(record)
 
+    def _read_losses(self) -> None:
+        """Wait for the losses of all steps made so far."""
+        was_open = self._gate.is_open
+        self._gate.shut()  # a loss that has left the fetcher and is in no record yet would be lost
+        self._take(self._fetcher.finish())
+        if was_open:
+            self._gate.open()
+
     def _record(self, loss: float) -> StepRecord:
         record = StepRecord(len(self._history.steps), self._under_way[0][0], loss, self._under_way.popleft()[1])
         self._history.steps.append(record)
@@ -199,7 +207,7 @@ class CycleRun:
         """Close the epoch under way, if it has a step: validate and record."""
         if not self._tally.samples:
             return
-        self._take(self._fetcher.finish())
+        self._read_losses()
         if self._setup.valid_loader is not None:
             self._marks.begin_validation()
             # A schedule-free optimizer makes the weights to be looked at by its momentum.
