@@ -8,6 +8,7 @@ from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch.utils.data import DataLoader
 
 from lr_magic.pure.errors import BatchError
 
@@ -131,6 +132,7 @@ class BatchSource:
             Where the pass ends; the next call begins a new one.
         """
         if self._batches is None:
+            _forget_dead_workers(self._loader)
             self._batches = iter(self._loader)
             self._num_in_pass = 0
         try:
@@ -178,3 +180,11 @@ class BatchSource:
         is_persistent = getattr(self._loader, "_iterator", None) is batches
         if callable(shutdown) and not is_persistent:
             shutdown()
+
+
+def _forget_dead_workers(loader: Any) -> None:
+    """Let a loader make new worker processes where an interrupt, which reaches them, too, has ended those it keeps."""
+    iterator: Any = getattr(loader, "_iterator", None) if isinstance(loader, DataLoader) else None
+    if not all(worker.is_alive() for worker in getattr(iterator, "_workers", ())):
+        iterator._shutdown_workers()  # noqa: SLF001
+        loader._iterator = None  # noqa: SLF001 - where DataLoader keeps its workers

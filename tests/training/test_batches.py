@@ -5,6 +5,7 @@ from collections import OrderedDict, namedtuple
 import pytest
 import torch
 from torch.nn.utils.rnn import pack_sequence
+from torch.utils.data import DataLoader
 
 from lr_magic.pure.errors import BatchError
 from lr_magic.training.batches import BatchSource, EndOfBatches, count_samples, length_of, move
@@ -104,3 +105,16 @@ def test_closing_leaves_a_persons_own_iterator_alone():
     source.next()
     source.close()
     assert next(mine) == 1
+
+
+def test_persistent_workers_that_an_interrupt_has_ended_are_replaced():
+    loader = DataLoader(torch.arange(8), batch_size=4, num_workers=1, persistent_workers=True)
+    source = BatchSource(loader, torch.device("cpu"))
+    source.skip(2)
+    with pytest.raises(EndOfBatches):
+        source.next_in_pass()
+    (worker,) = loader._iterator._workers
+    worker.terminate()
+    worker.join()
+    assert source.next_in_pass().tolist() == [0, 1, 2, 3]
+    loader._iterator._shutdown_workers()
