@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, Any
 
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from lr_magic.notebook.body.loop import is_progress_bar
 
@@ -90,6 +90,12 @@ def _is_evaluable(node: ast.AST, names: Mapping[str, Any]) -> bool:
         function = known_value(node.func, names)
         if not any(function is allowed for allowed in _CALLABLE):
             return False
-    elif not isinstance(node, _EVALUABLE):
+    elif not isinstance(node, _EVALUABLE) or _looks_up_what_acts(node, names):
         return False
     return all(_is_evaluable(child, names) for child in ast.iter_child_nodes(node))
+
+
+def _looks_up_what_acts(node: ast.AST, names: Mapping[str, Any]) -> bool:
+    """Whether an item is looked up where that does something: a defaultdict makes it, a dataset reads or counts."""
+    container = known_value(node.value, names) if isinstance(node, ast.Subscript) else None
+    return isinstance(container, Dataset) or hasattr(type(container), "__missing__")

@@ -13,7 +13,7 @@ from lr_magic.notebook.discovery import questions
 from lr_magic.notebook.discovery.candidates import Candidate, Candidates, collect
 from lr_magic.notebook.discovery.identity import former_model, optimized, parameter_ids
 from lr_magic.notebook.discovery.wiring import owner_of, wire
-from lr_magic.training.restoring.touched import touched_objects
+from lr_magic.training.restoring.touched import parts_of, touched_objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -53,7 +53,8 @@ def find_objects(
     model, optimizer = _trained(mentioned, everything, namespace, request, history)
     # A wrapper around the optimizer that the engine steps may have a state of its own.
     known = [model.value, *([unwrapped_optimizer(optimizer.value)] if optimizer else [])]
-    changing = touched_objects(changeable_names([code], namespace), namespace)
+    own_module = str(namespace.get("__name__", "__main__"))
+    changing = parts_of(touched_objects(changeable_names([code], namespace), namespace), own_module)
     touched = [value for value in changing if all(value is not each for each in known)]
     return BodyObjects(model, optimizer, mentioned, tuple(touched))
 

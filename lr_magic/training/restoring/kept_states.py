@@ -152,6 +152,21 @@ class ArrayState:
         return bool(self._array.tobytes() == self._copy.tobytes())
 
 
+class BufferState:
+    """Content of a `bytearray` or an `array.array`."""
+
+    __slots__ = ("_buffer", "_copy")
+
+    def __init__(self, buffer: Any) -> None:
+        self._buffer = buffer
+        self._copy = buffer[:]
+
+    def put_back(self) -> bool:
+        """Fill the buffer with what it held."""
+        self._buffer[:] = self._copy
+        return bool(self._buffer == self._copy)
+
+
 class ClassState:
     """Class of an object: lazy modules change theirs when they learn their shape."""
 

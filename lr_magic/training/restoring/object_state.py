@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from argparse import Namespace
-from collections import OrderedDict, defaultdict, deque
-from collections.abc import Iterator
+from array import array
+from collections import ChainMap, OrderedDict, UserDict, UserList, defaultdict, deque
+from collections.abc import Callable, Iterator
 from enum import Enum, auto
 from types import BuiltinFunctionType, FunctionType, MethodType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
 import torch
@@ -18,8 +21,10 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from lr_magic.training.restoring.file_state import FileState
 from lr_magic.training.restoring.kept_states import (
     ArrayState,
+    BufferState,
     ClassAttributes,
     ClassState,
     ClosureState,
@@ -31,10 +36,9 @@ from lr_magic.training.restoring.kept_states import (
 )
 from lr_magic.training.restoring.random_state import GeneratorState, is_random_source
 from lr_magic.training.restoring.scripted_module import ScriptedState
+from lr_magic.training.restoring.table_state import TableState, is_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from lr_magic.training.restoring.kept_states import Kept
 
 # A container longer than this is data, not state: copying it would cost as much as a step.
@@ -56,6 +60,9 @@ class _Kind(Enum):
     MODULE = auto()
     OBJECT = auto()
     OWN_CONTAINER = auto()
+    BUFFER = auto()
+    FILE = auto()
+    TABLE = auto()
     ITERATOR = auto()
 
 
@@ -104,7 +111,12 @@ class ObjectWalk:
                 self._visit_all(vars(root).values(), _DEPTH)
             elif isinstance(root, FunctionType):
                 self.kept.append(ClosureState(root))
+                self._visit_all([*(root.__defaults__ or ()), *(root.__kwdefaults__ or {}).values()], _DEPTH)
             self._enter(root, _DEPTH)
+        elif isinstance(root, np.ndarray) and id(root) not in self._seen:
+            # Meant by itself: whoever asks for it has looked at its size.
+            self._seen[id(root)] = root
+            self._keep_array(root)
         else:
             self._visit(root, _DEPTH)
         while self._ahead:
@@ -130,16 +142,20 @@ class ObjectWalk:
         elif kind is _Kind.MODULE:
             self._visit_module(value, depth)
         elif kind is _Kind.ARRAY:
-            if value.nbytes <= _LARGEST_ARRAY and value.dtype != object and value.flags.writeable:
-                self.kept.append(ArrayState(value))
-        elif kind is _Kind.RANDOM:
-            self.kept.append(GeneratorState(value))
+            if value.nbytes <= _LARGEST_ARRAY:
+                self._keep_array(value)
+        elif kind in _STATES:
+            self.kept.append(_STATES[kind](value))
         elif kind is _Kind.ITERATOR:
             self.iterators.append(value)
         elif kind is _Kind.OWN_CONTAINER:
             self._visit_own_container(value, depth)
         elif depth > 0:
             self._enter(value, depth - 1)
+
+    def _keep_array(self, value: np.ndarray) -> None:
+        if value.flags.writeable:
+            self.kept.append(ArrayState(value))
 
     def _visit_module(self, module: nn.Module, depth: int) -> None:
         self.kept.append(ClassState(module))
@@ -208,17 +224,27 @@ _KIND_OF_TYPE: dict[type, _Kind] = {
 }
 _IGNORED_TYPES = (bool, int, float, str, bytes, type(None), FunctionType, MethodType)
 _KIND_OF_TYPE.update(dict.fromkeys(_IGNORED_TYPES, _Kind.IGNORED))
-_KIND_OF_BASE: tuple[tuple[type, _Kind], ...] = (
+_KIND_OF_BASE: tuple[tuple[Any, _Kind], ...] = (
     (torch.Tensor, _Kind.TENSOR),
     (nn.Module, _Kind.MODULE),
     (np.ndarray, _Kind.ARRAY),
+    (tuple, _Kind.TUPLE),
+    ((bytearray, array), _Kind.BUFFER),
+    (io.IOBase, _Kind.FILE),
     (dict, _Kind.OWN_CONTAINER),
     (list, _Kind.OWN_CONTAINER),
     (set, _Kind.OWN_CONTAINER),
     (deque, _Kind.OWN_CONTAINER),
 )
-PLAIN_NAMESPACES = (SimpleNamespace, Namespace)
-"""Classes of the standard library whose objects are settings of the person's own."""
+_STATES: dict[_Kind, Callable[[Any], Kept]] = {
+    _Kind.RANDOM: GeneratorState,
+    _Kind.BUFFER: BufferState,
+    _Kind.FILE: FileState,
+    _Kind.TABLE: TableState,
+}
+_PLAIN_CONTAINERS = (UserDict, UserList, ChainMap, WeakKeyDictionary, WeakValueDictionary)
+PLAIN_NAMESPACES = (SimpleNamespace, Namespace, *_PLAIN_CONTAINERS)
+"""Classes of the standard library whose objects are settings and collections of the person's own."""
 _KNOWN_KINDS = (Optimizer, LRScheduler, GradScaler, DataLoader, Dataset, Sampler, *PLAIN_NAMESPACES)
 # Objects of these packages hold handles and machinery, not the state of a training.
 _FOREIGN_PACKAGES = frozenset(
@@ -236,6 +262,8 @@ def _kind_of(value: object) -> _Kind:
             return kind_of_base
     if is_random_source(value):
         return _Kind.RANDOM
+    if is_table(value):
+        return _Kind.TABLE
     if isinstance(value, Iterator) and not hasattr(value, "__dict__"):
         return _Kind.ITERATOR
     return _Kind.OBJECT if has_own_state(value) else _Kind.IGNORED

@@ -99,15 +99,16 @@ def access_to(generator: Any) -> tuple[Callable[[], Any], Callable[[Any], Any]]:
     """How the state of a generator object is read, and how it is set."""
     if isinstance(generator, random.Random):
         return generator.getstate, generator.setstate
-    if isinstance(generator, np.random.Generator):
-        bits = generator.bit_generator
+    if isinstance(generator, (np.random.Generator, np.random.BitGenerator)):
+        bits = generator.bit_generator if isinstance(generator, np.random.Generator) else generator
         return lambda: bits.state, lambda state: setattr(bits, "state", state)
     return generator.get_state, generator.set_state
 
 
-_GENERATORS = (torch.Generator, random.Random, np.random.Generator, np.random.RandomState)
+_GENERATORS = (torch.Generator, random.Random, np.random.Generator, np.random.RandomState, np.random.BitGenerator)
 
 
 def is_random_source(value: object) -> bool:
     """Whether a value is a random number generator that `GeneratorState` can keep."""
-    return isinstance(value, _GENERATORS)
+    # the system's own source has no state that could be read
+    return isinstance(value, _GENERATORS) and not isinstance(value, random.SystemRandom)

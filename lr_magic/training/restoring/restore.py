@@ -11,6 +11,7 @@ from lr_magic.pure.counted import counted
 from lr_magic.training.interrupts import InterruptGate, hold_interrupts_in
 from lr_magic.training.restoring.attached_schedulers import schedulers_of
 from lr_magic.training.restoring.copy_place import CopyPlace
+from lr_magic.training.restoring.file_state import FileState
 from lr_magic.training.restoring.frozen_guard import FrozenGuard
 from lr_magic.training.restoring.loader_state import LoaderState
 from lr_magic.training.restoring.object_state import ObjectWalk
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
     from lr_magic.training.restoring.kept_states import Kept
     from lr_magic.training.setup import TrainingSetup
+
+# A tensor larger than this, in bytes, is data: nobody sums up in it.
+_LARGEST_SUM = 1 << 20
 
 __all__ = ["RestoreReceipt", "Restored", "restored"]
 
@@ -131,6 +135,8 @@ class Restored:
         self._place = CopyPlace()
         walk = ObjectWalk(self._keep_tensor)
         for part in (*self._training, *self._find_schedulers()):
+            if isinstance(part, torch.Tensor) and _is_data(part):
+                self._tensors.setdefault(id(part), TensorState(part, None))
             walk.add(part)
         self._kept = walk.kept
         self._receipt.num_tensors = sum(state.is_copied for state in self._tensors.values())
@@ -168,7 +174,10 @@ class Restored:
         with torch.no_grad(), torch._C.DisableTorchFunctionSubclass():  # noqa: SLF001 - see `__enter__`
             not_back = [*self._not_back("loader", [state.put_back for state in self._loader_states])]
             # Objects before tensors: they say again which tensors belong where.
-            not_back += self._not_back("object", [kept.put_back for kept in self._kept])
+            files = [kept for kept in self._kept if isinstance(kept, FileState)]
+            others = [kept for kept in self._kept if not isinstance(kept, FileState)]
+            not_back += self._not_back("object", [kept.put_back for kept in others])
+            not_back += self._not_back("open file", [file.put_back for file in files])
             self._not_back("tensor", [state.put_back for state in states])
             # Looked at when all are written: one may share its memory with another.
             not_back += _changed(states)
@@ -190,6 +199,11 @@ class Restored:
 
 
 hold_interrupts_in(Restored.__exit__.__code__)
+
+
+def _is_data(tensor: torch.Tensor) -> bool:
+    """Whether a tensor is rather read than written: copied, as a frozen parameter is, once it is written into."""
+    return not tensor.requires_grad and tensor.numel() * tensor.element_size() > _LARGEST_SUM
 
 
 def _loaders_in(loader: Any) -> tuple[Any, ...]:

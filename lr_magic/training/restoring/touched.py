@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from array import array
 from collections import deque
 from functools import partial
 from types import CellType, FunctionType, MethodType
@@ -14,12 +16,15 @@ from torch.utils.data import DataLoader, Dataset
 
 from lr_magic.training.restoring.kept_states import slots_of
 from lr_magic.training.restoring.object_state import PLAIN_NAMESPACES, has_own_state
+from lr_magic.training.restoring.random_state import is_random_source
+from lr_magic.training.restoring.table_state import is_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 CONTAINERS = (list, dict, set, deque)
-_RANDOM = (torch.Generator, np.random.Generator, np.random.RandomState)
+# What else is put back with what it holds.
+_CONTENTS = (tuple, bytearray, array, io.IOBase)
 _TRAINED = (nn.Module, torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler, torch.amp.GradScaler)
 # Objects of these are followed as those of the notebook's own classes are: their state is that of a training.
 _FRAMEWORKS = (
@@ -30,7 +35,7 @@ _FRAMEWORKS = (
 _OF_TRAINING = (torch.Tensor, torch.Generator, *_TRAINED)
 # One that holds nothing else is a record: a meter, a counter.
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), tuple, *CONTAINERS, np.ndarray, np.generic)
-# A tensor larger than this, in bytes, is data: nobody sums up in it.
+# An array larger than this, in bytes, is data: nobody sums up in it.
 _LARGEST_SUM = 1 << 20
 # A longer container holds data; what it consists of is not searched.
 _LONGEST_SEARCHED = 1_000
@@ -48,8 +53,10 @@ def touched_objects(names: Sequence[str], namespace: Mapping[str, Any]) -> list[
 def can_change(value: object, own_module: str) -> bool:
     """Whether a run may change an object, as far as it can be put back."""
     if isinstance(value, torch.Tensor):
-        return value.is_leaf and value.numel() * value.element_size() <= _LARGEST_SUM
-    if isinstance(value, (*_TRAINED, *_RANDOM, *CONTAINERS)):
+        return value.is_leaf
+    if isinstance(value, np.ndarray):
+        return value.nbytes <= _LARGEST_SUM
+    if isinstance(value, (*_TRAINED, *CONTAINERS, *_CONTENTS)) or is_random_source(value) or is_table(value):
         return True
     if isinstance(value, (type, FunctionType)):
         return value.__module__ == own_module

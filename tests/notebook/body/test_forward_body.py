@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 
 import pytest
 import torch
@@ -101,19 +102,34 @@ def train_step(x, y):
     assert all(torch.equal(value, weights[name]) for name, value in notebook["model"].state_dict().items())
 
 
+KEEPER = """
+class Keeper:
+    def __init__(self, model):
+        self.hidden = {hidden}
+    def step(self, loss):
+        loss.backward()
+        {optimizer}.step()
+keeper = Keeper(model)
+"""
+KEPT_STEP = "loss = criterion(model(images), labels)\nkeeper.step(loss)"
+
+
+def test_an_optimizer_kept_deep_in_an_object_does_not_train_on_validation_data(notebook):
+    hidden = "{'deep': [torch.optim.SGD(model.parameters(), lr=1.0)]}"
+    exec(KEEPER.format(hidden=hidden, optimizer="self.hidden['deep'][0]"), notebook)
+    weights = copy.deepcopy(notebook["model"].state_dict())
+    loss, _ = validate(found(notebook, KEPT_STEP))
+    assert loss == pytest.approx(reference_validation(notebook)[0], rel=1e-6)
+    assert all(torch.equal(value, weights[name]) for name, value in notebook["model"].state_dict().items())
+
+
 def test_an_optimizer_out_of_sight_is_refused_before_it_trains_on_validation_data(notebook):
-    class Keeper:
-        def __init__(self, model):
-            self.hidden = {"deep": [torch.optim.SGD(model.parameters(), lr=1.0)]}
-
-        def step(self, loss):
-            loss.backward()
-            self.hidden["deep"][0].step()
-
-    notebook["keeper"] = Keeper(notebook["model"])
+    notebook["cache"] = functools.cache
+    hidden = "cache(lambda: torch.optim.SGD(model.parameters(), lr=1.0))"
+    exec(KEEPER.format(hidden=hidden, optimizer="self.hidden()"), notebook)
     weights = copy.deepcopy(notebook["model"].state_dict())
     with pytest.raises(DiscoveryError, match="validation data"):
-        validate(found(notebook, "loss = criterion(model(images), labels)\nkeeper.step(loss)"))
+        validate(found(notebook, KEPT_STEP))
     assert all(torch.equal(value, weights[name]) for name, value in notebook["model"].state_dict().items())
 
 

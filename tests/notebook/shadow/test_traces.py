@@ -79,6 +79,13 @@ meter = Meter()
 """
 
 
+CHAIN = """
+class Link:
+    def __init__(self, inner=None): self.inner, self.step = inner, 0
+chain = Link(Link(Link(Link(Link(Link())))))
+"""
+
+
 def transform(text):
     """What IPython makes of a cell magic and of a line magic, as far as it matters here."""
     first, _, rest = text.partition("\n")
@@ -154,19 +161,51 @@ def test_the_length_of_a_timed_training_is_known(notebook):
             "(state.step, hasattr(state, 'best'))",
         ),
         (METER, "meter.update(1.0)", "(meter.sum, list(meter.seen))"),
+        (
+            "def count(seen=[], *, by={}): seen.append(1); by[len(by)] = 1",
+            "count()",
+            "repr((count.__defaults__, count.__kwdefaults__))",
+        ),
+        ("import collections; made = collections.defaultdict(list)", "made['loss'].append(1)", "dict(made)"),
+        ("import collections; log = collections.UserDict()", "log['loss'] = 1", "dict(log)"),
+        ("import collections; log = collections.ChainMap({})", "log['loss'] = 1", "dict(log)"),
+        (
+            "import collections; log = collections.namedtuple('Log', 'losses')([])",
+            "log.losses.append(1)",
+            "len(log.losses)",
+        ),
+        ("import weakref; seen = weakref.WeakKeyDictionary()", "seen[model] = 1", "len(seen)"),
+        ("import array; losses = array.array('f')", "losses.append(1.0)", "len(losses)"),
+        ("losses = bytearray()", "losses.append(1)", "len(losses)"),
+        ("import io; log = io.StringIO()", "log.write('a line')", "(log.getvalue(), log.tell())"),
+        ("file = open(__file__)", "file.readline()", "file.tell()"),
+        ("import random; draws = random.Random(1)", "draws.random()", "draws.getstate()"),
+        ("import numpy as np; draws = np.random.PCG64(1)", "draws.random_raw()", "draws.state"),
+        ("import random; draws = random.SystemRandom()", "draws.random()", "0"),
+        ("import numpy as np; losses = np.zeros(9)", "losses += 1", "losses.tolist()"),
+        ("import numpy as np; losses = np.zeros(100_000)", "losses += 1", "losses.sum()"),
+        ("import numpy as np; losses = np.zeros(9, dtype=object)", "losses += 1", "losses.tolist()"),
+        ("data = torch.zeros(1_000_000)", "data += 1", "data.sum().item()"),
+        ("image = torch.zeros(1_000_000, requires_grad=True)", "image.data += 1", "image.sum().item()"),
+        ("import pandas as pd; rows = pd.DataFrame({'loss': [0.0]})", "rows.loc[len(rows)] = [1.0]", "rows.to_dict()"),
+        ("import pandas as pd; rows = pd.DataFrame({'loss': [0.0]})", "rows.loc[0, 'loss'] += 1", "rows.to_dict()"),
+        (CHAIN, "chain.inner.inner.inner.inner.inner.step += 1", "chain.inner.inner.inner.inner.inner.step"),
     ],
 )
 @pytest.mark.parametrize("form", ["cell", "for"])
 def test_counters_wherever_they_are_kept(notebook, form, made, more, read):
+    notebook["__file__"] = __file__
     run(notebook, made)
     before = eval(read, notebook)
-    if form == "cell":
-        whole_cell(LOOP.format(more=more), notebook).range_test(SETTINGS)
-    else:
-        body = f"loss = criterion(model(images), labels)\n{more}"
-        found = setup_from_body("for images, labels in train_loader", body, notebook)
-        FoundTraining(found).range_test(SETTINGS, lambda _: None, RunControl())
+    sweep_in(form, notebook, more)
     assert eval(read, notebook) == before
+
+
+@pytest.mark.parametrize("form", ["cell", "for"])
+def test_a_file_that_was_open_is_named_when_it_was_written_into(notebook, tmp_path, form):
+    with (tmp_path / "log.txt").open("w") as notebook["log"], pytest.warns(RuntimeWarning, match="1 open file"):
+        result = sweep_in(form, notebook, "log.write('a line')")
+    assert "1 open file" in result.receipt
 
 
 def test_machinery_of_a_library_is_not_half_put_back(notebook):
