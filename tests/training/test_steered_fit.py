@@ -267,6 +267,34 @@ def test_a_state_is_put_back_bit_for_bit():
     assert [p.data_ptr() for p in setup.model.parameters()] == memory
 
 
+class Rebinding(nn.Module):
+    """Holds other tensors after each step: a buffer that grows, a weight with new data, a new list of layers."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(6, 6), nn.Linear(6, 2)])
+        self.register_buffer("memory", torch.zeros(0, 6))
+
+    def forward(self, inputs):
+        if self.training:
+            self.memory = torch.cat([self.memory, inputs.detach()[:1]])
+            self.layers = nn.ModuleList([nn.Linear(6, 6).requires_grad_(False), *self.layers])
+            self.layers[-1].weight.data = self.layers[-1].weight.data * 0.99
+        for layer in self.layers:
+            inputs = layer(inputs)
+        return inputs
+
+
+def test_a_state_is_put_back_into_a_model_that_holds_other_tensors_by_now():
+    setup = small_setup(model=Rebinding())
+    fit_one_cycle(setup, steps=2, max_lr=1e-2)
+    before = {name: bytes_of(tensor) for name, tensor in setup.model.state_dict().items()}
+    state = TrainingState(setup)
+    fit_one_cycle(setup, steps=2, max_lr=1e-2)
+    state.put_back()
+    assert {name: bytes_of(tensor) for name, tensor in setup.model.state_dict().items()} == before
+
+
 def test_a_state_from_before_the_first_step_takes_the_optimizers_memory_away():
     setup = small_setup()
     state = TrainingState(setup)

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from lr_magic.training.group_numbers import numbers_of
+from lr_magic.training.restoring.kept_states import DictState
 
 if TYPE_CHECKING:
     from lr_magic.training.setup import TrainingSetup
@@ -33,6 +34,7 @@ class TrainingState:
     def __init__(self, setup: TrainingSetup) -> None:
         self._optimizer = setup.optimizer
         self._scaler = setup.scaler
+        self._held = _held_by(setup.model)
         self._tensors = [(tensor, _copy(tensor)) for tensor in changing_tensors(setup.model)]
         self._states = {
             parameter: {key: _copy(value) for key, value in state.items()}
@@ -49,8 +51,10 @@ class TrainingState:
     def put_back(self) -> None:
         """Make the setup's state what it was when this was taken; tensors keep their memory where they can."""
         with torch.no_grad():
+            for held in self._held:  # a model may hold another tensor by now: `self.memory = torch.cat(…)`
+                held.put_back()
             for tensor, copy in self._tensors:
-                tensor.copy_(copy)
+                _write(tensor, copy)
             state = self._optimizer.state
             for parameter in [known for known in state if known not in self._states]:
                 del state[parameter]
@@ -66,7 +70,13 @@ class TrainingState:
 def changing_tensors(model: nn.Module) -> list[torch.Tensor]:
     """Trained parameters and buffers that have a shape: what is frozen does not change."""
     tensors = [*(p for p in model.parameters() if p.requires_grad), *model.buffers()]
-    return [tensor.detach() for tensor in tensors if not nn.parameter.is_lazy(tensor)]
+    return [tensor for tensor in tensors if not nn.parameter.is_lazy(tensor)]
+
+
+def _held_by(model: nn.Module) -> list[DictState]:
+    """Which parameters, buffers and modules each module of a model holds."""
+    contents = [held for each in model.modules() for held in (each._parameters, each._buffers, each._modules)]  # noqa: SLF001
+    return [DictState(held) for held in contents if isinstance(held, dict)]
 
 
 def fits_in_memory(setup: TrainingSetup, num_copies: int = 1) -> bool:
@@ -79,6 +89,13 @@ def fits_in_memory(setup: TrainingSetup, num_copies: int = 1) -> bool:
     except (AttributeError, ValueError, OSError):
         return True
     return num_copies * num_bytes <= _LARGEST_SHARE * free
+
+
+def _write(tensor: torch.Tensor, copy: torch.Tensor) -> None:
+    if tensor.shape == copy.shape:
+        tensor.detach().copy_(copy)
+    else:
+        tensor.data = copy.to(tensor.device, copy=True)
 
 
 def _copy(value: Any) -> Any:
