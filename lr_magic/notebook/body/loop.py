@@ -30,6 +30,8 @@ class ClauseLoop:
 
     Attributes
     ----------
+    code
+        The iterable, compiled.
     loaders
         The objects of the notebook that the clause draws from.
     touched
@@ -41,7 +43,7 @@ class ClauseLoop:
     """
 
     def __init__(self, code: CodeType, namespace: dict[str, Any], loaders: list[Any], length: int | None) -> None:
-        self._code = code
+        self.code = code
         self._namespace = namespace
         self._length = length
         self.loaders = loaders
@@ -61,7 +63,7 @@ class ClauseLoop:
             yield from self._one_pass()
 
     def _one_pass(self) -> Iterator[Any]:
-        for item in eval(self._code, self._namespace):  # noqa: S307 - the person's own expression, in their notebook
+        for item in eval(self.code, self._namespace):  # noqa: S307 - the person's own expression, in their notebook
             yield item
             # the body left by `break`: so ends the pass
             if self.has_ended_early():

@@ -7,10 +7,13 @@ import inspect
 from types import CodeType, FunctionType
 from typing import TYPE_CHECKING, Any
 
+from torch.utils.data import DataLoader, Dataset
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _LOADS = {"LOAD_NAME", "LOAD_GLOBAL"}
+_PARTS_OF_LOADING = ("dataset", "collate_fn", "sampler", "batch_sampler", "transform", "target_transform")
 _BINDINGS = {"STORE_NAME", "DELETE_NAME", "STORE_GLOBAL", "DELETE_GLOBAL"}
 
 
@@ -56,7 +59,13 @@ def reached_functions(code: CodeType, namespace: Mapping[str, Any]) -> list[Func
 
 
 def _functions_of(value: object, namespace: Mapping[str, Any]) -> Iterator[FunctionType]:
-    """Functions whose code runs where the value is used: itself, or the methods of its class, if of the notebook."""
+    """Functions whose code runs where the value is used: itself, or the methods of its class, if of the notebook.
+
+    A loader runs those of its dataset and of what collates its batches.
+    """
+    if isinstance(value, (DataLoader, Dataset)):
+        for part in _PARTS_OF_LOADING:
+            yield from _functions_of(getattr(value, part, None), namespace)
     kind = value if isinstance(value, type) else type(value)
     is_own_class = kind.__module__ == namespace.get("__name__") and kind is not FunctionType
     for candidate in vars(kind).values() if is_own_class else (value,):

@@ -44,9 +44,20 @@ class BodyObjects:
 
 
 def find_objects(
-    code: CodeType, namespace: Mapping[str, Any], request: DiscoveryRequest, history: CellHistory
+    code: CodeType,
+    namespace: Mapping[str, Any],
+    request: DiscoveryRequest,
+    history: CellHistory,
+    *,
+    drawn_from: CodeType,
 ) -> BodyObjects:
-    """Find optimizer and model among the names of the body, and elsewhere in the notebook where it names none."""
+    """Find optimizer and model among the names of the body, and elsewhere in the notebook where it names none.
+
+    Parameters
+    ----------
+    drawn_from
+        What the loop goes over: drawing from it changes things, too.
+    """
     names = mentioned_names([code], namespace)
     everything = collect(namespace)
     mentioned = _only(everything, names)
@@ -54,7 +65,7 @@ def find_objects(
     # A wrapper around the optimizer that the engine steps may have a state of its own.
     known = [model.value, *([unwrapped_optimizer(optimizer.value)] if optimizer else [])]
     own_module = str(namespace.get("__name__", "__main__"))
-    changing = parts_of(touched_objects(changeable_names([code], namespace), namespace), own_module)
+    changing = parts_of(touched_objects(changeable_names([code, drawn_from], namespace), namespace), own_module)
     touched = [value for value in changing if all(value is not each for each in known)]
     return BodyObjects(model, optimizer, mentioned, tuple(touched))
 

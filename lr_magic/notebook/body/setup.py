@@ -118,7 +118,7 @@ def _read(
     code = compile_step(clause, statements, source)
     loop = clause_loop(clause, source, namespace, request.magic)
     known = BodyCode(code, metric_names(clause, statements), goes_backward(code, namespace), request.magic)
-    objects = find_objects(code, namespace, request, cells)
+    objects = find_objects(code, namespace, request, cells, drawn_from=loop.code)
     valid = valid_loader(collect(namespace), request, namespace, cells)
     valid_loop = validation_loop(clause, valid.name, source, namespace) if valid else None
     return ReadBody(clause, statements, known, loop, objects, valid, valid_loop)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from lr_magic.notebook.body.collected import put_back as collected_put_back
 from lr_magic.notebook.body.objects import changeable_names, unwrapped_optimizer
@@ -23,6 +23,7 @@ from lr_magic.notebook.shadow.process_settings import process_settings_put_back
 from lr_magic.pure.errors import DiscoveryError
 from lr_magic.training.intercepting.interception_one_cycle import intercepted_one_cycle
 from lr_magic.training.intercepting.interception_range_test import intercepted_range_test
+from lr_magic.training.restoring.object_state import has_own_state
 from lr_magic.training.restoring.restore import restored
 from lr_magic.training.restoring.touched import parts_of, touched_objects
 
@@ -152,7 +153,7 @@ class WholeCell:
 
     def _restoring(self, touched: list[Any]) -> Restored:
         names = changeable_names(self.code, self.namespace)
-        loaders = [self.namespace[name] for name in names if isinstance(self.namespace.get(name), DataLoader)]
+        loaders = [self.namespace[name] for name in names if _gives_data(self.namespace.get(name))]
         own = [value for value in touched if isinstance(value, (nn.Module, torch.optim.Optimizer))]
         others = [value for value in touched if not isinstance(value, (nn.Module, torch.optim.Optimizer))]
         return restored(
@@ -168,6 +169,13 @@ class WholeCell:
             if unwrapped_optimizer(candidate.value) is optimizer:
                 return f"`{candidate.name}`"
         return f"a {type(optimizer).__name__} without a name"
+
+
+def _gives_data(value: object) -> bool:
+    """Whether a value is a loader, a dataset, or a pipeline of any library: what it reads it may count and remember."""
+    if isinstance(value, (DataLoader, Dataset)):
+        return True
+    return hasattr(type(value), "__iter__") and has_own_state(value) and not isinstance(value, nn.Module)
 
 
 def _aloud(on_step: Callable[[StepRecord], None] | None, quiet: Quiet) -> Callable[[StepRecord], None] | None:

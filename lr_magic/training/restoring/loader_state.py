@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # Tensors of samplers up to this size, in bytes, count as their state; larger ones are data.
 _LARGEST_TENSOR = 1 << 20
+# What torchdata's loader remembers once it was asked for its state: to go on with the iterator that was made for that.
+_ASKED_FOR_STATE = "_initial_iter_for_state_dict"
 # A dataset's list of files is longer than this; what it consists of is not searched.
 _LONGEST_SEARCHED = 1_000
 
@@ -131,16 +133,18 @@ class IdleWorkers:
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader
-        self.iterator = getattr(loader, "_iterator", None)
+        self.iterator = getattr(loader, "_iterator", None) if isinstance(loader, DataLoader) else None
 
     def set_aside(self) -> None:
         """Take the workers off the loader."""
         if self.iterator is not None:
             self._loader._iterator = None  # noqa: SLF001 - where DataLoader keeps its workers
+            if hasattr(self._loader, _ASKED_FOR_STATE):
+                setattr(self._loader, _ASKED_FOR_STATE, False)
 
     def put_back(self) -> None:
         """End the run's workers and give the loader its own ones back."""
-        current = getattr(self._loader, "_iterator", None)
+        current = getattr(self._loader, "_iterator", None) if isinstance(self._loader, DataLoader) else None
         if current is not None and current is not self.iterator:
             shutdown = getattr(current, "_shutdown_workers", None)
             if callable(shutdown):

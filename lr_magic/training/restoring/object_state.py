@@ -151,7 +151,8 @@ class ObjectWalk:
         elif kind is _Kind.OWN_CONTAINER:
             self._visit_own_container(value, depth)
         elif depth > 0:
-            self._enter(value, depth - 1)
+            # a stage of a pipeline hangs on the one before it, however many there are
+            self._enter(value, depth if hasattr(type(value), "__iter__") else depth - 1)
 
     def _keep_array(self, value: np.ndarray) -> None:
         if value.flags.writeable:

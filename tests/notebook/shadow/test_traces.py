@@ -86,6 +86,55 @@ chain = Link(Link(Link(Link(Link(Link())))))
 """
 
 
+DATASET = """
+from torch.utils.data import Dataset, default_collate
+seen = []
+def collate(samples):
+    seen.append(len(samples))
+    return default_collate(samples)
+class Images(Dataset):
+    num_read = 0
+    def __init__(self, inner): self.inner = inner
+    def __len__(self): return len(self.inner)
+    def __getitem__(self, i):
+        Images.num_read += 1
+        return self.inner[i]
+train_loader = DataLoader(Images(train_loader.dataset), batch_size=8, collate_fn=collate)
+"""
+# Each node reads from the one before it and remembers how far it is, as in a pipeline of torchdata's.
+PIPELINE = """
+class Node:
+    __module__ = "a_library"
+    def __init__(self, source): self.source, self.num_given, self.held = source, 0, open
+    def __iter__(self):
+        for item in self.source:
+            self.num_given += 1
+            yield item
+train_loader = Node(Node(Node(Node(Node(Node(Node(train_loader)))))))
+def counts(node):
+    return (node.num_given, *counts(node.source)) if hasattr(node, "num_given") else ()
+"""
+# As torchdata's, which goes on with the iterator that `state_dict` made, where it was asked for its state.
+STATEFUL = """
+class Stateful(DataLoader):
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self._iterator, self._initial_iter_for_state_dict = None, False
+    def state_dict(self):
+        self._iterator, self._initial_iter_for_state_dict = super().__iter__(), True
+        return {}
+    def __iter__(self):
+        if self._initial_iter_for_state_dict:
+            self._initial_iter_for_state_dict = False
+            assert self._iterator is not None
+        else:
+            self._iterator = super().__iter__()
+        return self._iterator
+train_loader = Stateful(train_loader.dataset, batch_size=8)
+asked = train_loader.state_dict()
+"""
+
+
 def transform(text):
     """What IPython makes of a cell magic and of a line magic, as far as it matters here."""
     first, _, rest = text.partition("\n")
@@ -189,6 +238,9 @@ def test_the_length_of_a_timed_training_is_known(notebook):
         ("image = torch.zeros(1_000_000, requires_grad=True)", "image.data += 1", "image.sum().item()"),
         ("import pandas as pd; rows = pd.DataFrame({'loss': [0.0]})", "rows.loc[len(rows)] = [1.0]", "rows.to_dict()"),
         ("import pandas as pd; rows = pd.DataFrame({'loss': [0.0]})", "rows.loc[0, 'loss'] += 1", "rows.to_dict()"),
+        (DATASET, "pass", "(Images.num_read, len(seen))"),
+        (PIPELINE, "pass", "counts(train_loader)"),
+        (STATEFUL, "pass", "(train_loader._initial_iter_for_state_dict, train_loader._iterator._num_yielded)"),
         (CHAIN, "chain.inner.inner.inner.inner.inner.step += 1", "chain.inner.inner.inner.inner.inner.step"),
     ],
 )
