@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
 
 from lr_magic.notebook.settings.session_settings import SessionSettings
 from lr_magic.notebook.shadow.files import files_kept_back
@@ -17,9 +20,10 @@ from lr_magic.training.layers.group_peaks import GroupPeaks
 from lr_magic.training.param_groups import get_momentum
 from lr_magic.training.probing.sharpness import measure_sharpness
 from lr_magic.training.sweeping.range_test import range_test
+from lr_magic.training.update import failed_in_step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from lr_magic.notebook.discovery import Discovered
     from lr_magic.notebook.settings.cycle_settings import CycleSettings
@@ -136,7 +140,7 @@ class FoundTraining:
     ) -> RangeTestResult:
         """Sweep it; everything is put back, and no file that the person's own step writes is written."""
         sweep = partial(range_test, self.found.setup, **asdict(settings), on_step=on_step, control=control)
-        with process_settings_put_back(), files_kept_back() as files:
+        with step_errors_hinted("lr_find"), process_settings_put_back(), files_kept_back() as files:
             # context variables that the person's own step sets are set in the copy
             result = copy_context().run(sweep)
         result.receipt += files.note
@@ -155,16 +159,17 @@ class FoundTraining:
     ) -> FitHistory:
         """Train it, or go on with a training of it."""
         cycle = {"epochs": settings.epochs, "steps": settings.steps, "max_lr": settings.max_lr, **settings.shape()}
-        return fit_one_cycle(
-            self.found.setup,
-            **(cycle if resume is None else {"resume": resume}),
-            **settings.session.loop_arguments(),
-            on_start=on_start,
-            on_event=on_event,
-            on_step=on_step,
-            on_epoch=on_epoch,
-            control=control,
-        )
+        with step_errors_hinted("fit_one_cycle"):
+            return fit_one_cycle(
+                self.found.setup,
+                **(cycle if resume is None else {"resume": resume}),
+                **settings.session.loop_arguments(),
+                on_start=on_start,
+                on_event=on_event,
+                on_step=on_step,
+                on_epoch=on_epoch,
+                control=control,
+            )
 
 
 @dataclass(frozen=True)
@@ -240,6 +245,19 @@ class CellTraining:
             on_event=on_event,
             control=control,
         )
+
+
+@contextmanager
+def step_errors_hinted(magic: str) -> Iterator[None]:
+    """Say below an error of the optimizer's own step how it is given what only the person's own code gives it."""
+    try:
+        yield
+    except Exception as error:
+        if failed_in_step(error) and not isinstance(error, torch.OutOfMemoryError):
+            error.add_note(
+                f"If the optimizer's step needs a closure or arguments: put `%%{magic}` above the cell that trains."
+            )
+        raise
 
 
 def refuse_epochs(options: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -135,3 +136,8 @@ def _refuse_bad_loss(loss: object) -> None:
             "The loss depends on no parameter that requires a gradient. Is everything frozen, or is the loss computed "
             "under torch.no_grad() or from .detach() or .item()?"
         )
+
+
+def failed_in_step(error: BaseException) -> bool:
+    """Whether an error comes out of an update: of the optimizer's own step, mostly."""
+    return any(frame.f_code is Update._apply.__code__ for frame, _ in traceback.walk_tb(error.__traceback__))  # noqa: SLF001 - this module's own

@@ -455,3 +455,27 @@ def test_the_open_of_a_notebook_writes_no_file(notebook, tmp_path, magic):
     found = run(notebook, f"{magic}\n{step if 'for' in magic else loop}")
     assert not list(tmp_path.iterdir())
     assert "losses.jsonl" in found.receipt
+
+
+STEP_WITH_ARGUMENTS = """
+class Careful(torch.optim.SGD):
+    def step(self, closure=None, *, scale=None):
+        assert scale is not None, "scale is missing"
+        return super().step(closure)
+optimizer = Careful(model.parameters(), lr=1e-3)
+"""
+
+
+@pytest.mark.parametrize("magic", ["lr_find --no-live", "fit_one_cycle 1 --max-lr 1e-2 --no-live"])
+def test_an_error_of_the_optimizers_own_step_is_shown_with_a_hint(notebook, magic):
+    run(notebook, STEP_WITH_ARGUMENTS)
+    with pytest.raises(AssertionError, match="scale is missing") as caught:
+        run(notebook, f"%{magic}")
+    assert f"`%%{magic.split()[0]}` above the cell" in caught.value.__notes__[0]
+
+
+def test_an_error_of_the_model_is_shown_without_that_hint(notebook):
+    run(notebook, "model[0].register_forward_hook(lambda *_: 1 / 0)")
+    with pytest.raises(ZeroDivisionError) as caught:
+        run(notebook, "%lr_find --no-live --loss criterion")
+    assert not hasattr(caught.value, "__notes__")

@@ -426,6 +426,21 @@ class Wrapper(torch.optim.Optimizer):
         self.inner.step()
 
 
+def test_an_optimizer_that_leaves_its_steps_to_one_inside_it_may_be_asked_for(pair, loader):
+    model = pair[0]
+    inner = torch.optim.SGD(model.parameters(), lr=0.01)
+
+    def train():
+        for x, _ in loader:
+            model(x).pow(2).mean().backward()
+            inner.step()
+            inner.zero_grad()
+
+    result = intercepted_range_test(train, SETTINGS, optimizer=Wrapper(inner))
+    assert result.losses
+    assert inner.param_groups[0]["lr"] == result.lrs[-1]
+
+
 @pytest.mark.parametrize("kind", ["plain", "second backward"])
 def test_an_optimizer_inside_another_steps_with_it(model, optimizer, loader, kind):
     wrapper, losses, lrs = Wrapper(optimizer), [], []

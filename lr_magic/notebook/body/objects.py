@@ -61,6 +61,7 @@ def find_objects(
     names = mentioned_names([code], namespace)
     everything = collect(namespace)
     mentioned = _only(everything, names)
+    _refuse_step_in_parts(mentioned.optimizers, names, request)
     model, optimizer = _trained(mentioned, everything, namespace, request, history)
     # A wrapper around the optimizer that the engine steps may have a state of its own.
     known = [model.value, *([unwrapped_optimizer(optimizer.value)] if optimizer else [])]
@@ -92,6 +93,14 @@ def unwrapped_optimizer(optimizer: torch.optim.Optimizer) -> torch.optim.Optimiz
     """Return the torch optimizer inside a wrapper (accelerate's, Fabric's): the one whose step changes the weights."""
     inner = getattr(optimizer, "optimizer", None)
     return unwrapped_optimizer(inner) if isinstance(inner, torch.optim.Optimizer) else optimizer
+
+
+def _refuse_step_in_parts(optimizers: Sequence[Candidate], names: Sequence[str], request: DiscoveryRequest) -> None:
+    """Refuse an optimizer whose step the body makes by other methods than `step` (SAM's `first_step`)."""
+    for optimizer in optimizers:
+        own = [name for name in names if name.endswith("_step") and callable(getattr(optimizer.value, name, None))]
+        if own and request.optimizer in (None, *optimizer.names):
+            raise questions.step_in_parts(optimizer.name, own, request.magic)
 
 
 def _only(candidates: Candidates, names: Sequence[str]) -> Candidates:

@@ -49,6 +49,15 @@ def several_optimizers(pairs: Sequence[tuple[str, str]], magic: str) -> Discover
     )
 
 
+def step_in_parts(optimizer: str, parts: Sequence[str], magic: str) -> DiscoveryError:
+    """Refuse the methods by which an optimizer makes a step in two: `first_step`, `second_step`."""
+    shown = ", ".join(f"`{part}`" for part in parts)
+    return DiscoveryError(
+        f"`{optimizer}` makes its step in parts of its own ({shown}), between which the `for` form cannot tell where a "
+        f"step begins and ends. → put `{cell_magic(magic)}` above the whole training cell."
+    )
+
+
 def no_train_loader(magic: str) -> DiscoveryError:
     """E4: no data to train on is visible."""
     return DiscoveryError(

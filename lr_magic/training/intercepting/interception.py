@@ -148,10 +148,15 @@ class Interception:
             return self.followed is not None
         return shares_groups(optimizer, self.followed)
 
+    def _is_asked(self, optimizer: Any) -> bool:
+        """Whether it is the optimizer that was asked for, or one inside it that makes its steps."""
+        has_groups = hasattr(self._asked, "param_groups")
+        return optimizer is self._asked or (has_groups and shares_groups(optimizer, self._asked))
+
     def _meet(self, optimizer: Any) -> None:
         """See an optimizer for the first time: the one to follow, another one, or one too many."""
         self._stepped.append(optimizer)
-        is_asked = optimizer is self._asked or self._asked == len(self._stepped)
+        is_asked = self._asked == len(self._stepped) or self._is_asked(optimizer)
         if self._asked is None and self.followed is not None:
             first, second = (self._name_of(each) for each in self._stepped[:2])
             # what is in no backticks has no name that could be typed

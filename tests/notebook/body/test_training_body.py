@@ -569,3 +569,24 @@ def test_two_scalers_for_one_loss_are_refused(notebook):
     body = STEP + "scaler.scale(loss).backward()\nscaler.step(optimizer)\nscaler.update()"
     with pytest.raises(SettingError, match="GradScaler of its own"):
         setup_from_body(CLAUSE, body, notebook, request=DiscoveryRequest(amp="fp16"))
+
+
+TWO_STEPS = """
+class Sharp(torch.optim.Optimizer):
+    def __init__(self, parameters):
+        super().__init__(parameters, {"lr": 0.1})
+        self.base_optimizer = torch.optim.SGD(self.param_groups, lr=0.1)
+        self.param_groups = self.base_optimizer.param_groups
+    def first_step(self): self.zero_grad()
+    def second_step(self): self.base_optimizer.step()
+optimizer = Sharp(model.parameters())
+"""
+
+
+@pytest.mark.parametrize("asked", [None, "optimizer"])
+def test_a_step_in_parts_is_refused_with_the_form_that_can(notebook, asked):
+    exec(TWO_STEPS, notebook)
+    body = "criterion(model(images), labels).backward()\noptimizer.first_step()\n"
+    body += "criterion(model(images), labels).backward()\noptimizer.second_step()"
+    with pytest.raises(DiscoveryError, match=r"`first_step`, `second_step`.*`%%lr_find` above the whole training cell"):
+        setup_from_body(CLAUSE, body, notebook, request=DiscoveryRequest(optimizer=asked))
