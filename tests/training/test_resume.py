@@ -516,6 +516,19 @@ def test_no_loss_is_lost_to_an_interrupt_that_arrives_while_losses_are_waited_fo
     assert trained_state(setup) == expected_state
 
 
+def test_a_callback_that_always_fails_leaves_a_training_that_can_go_on(monkeypatch):
+    expected_state, expected, _ = without_interrupt()
+    setup = fresh_setup()
+    with monkeypatch.context() as patched:
+        patched.setattr("lr_magic.training.loss_fetching._GROUP_SIZE", 2)
+        patched.setattr("lr_magic.training.cycle.cycle_run.fetcher_for", lambda _: LateFetcher(lambda: 0.0))
+        with pytest.raises(ZeroDivisionError) as caught:
+            fit_one_cycle(setup, epochs=EPOCHS, max_lr=1e-2, on_step=lambda _: 1 / 0)
+    history = fit_one_cycle(setup, resume=caught.value.lr_magic_result)
+    assert_same_course(history, expected)
+    assert trained_state(setup) == expected_state
+
+
 # 6 training and 2 validation batches per epoch
 @pytest.mark.parametrize("number", [3, 6, 7, 12, 15, 23])
 @pytest.mark.parametrize("max_lr", [1e-2, slice(1e-3, 1e-2)])
@@ -617,6 +630,18 @@ def test_what_cannot_be_resumed_is_refused(tmp_path):
         fit_one_cycle(setup, resume=tmp_path / "missing.pt")
     with pytest.raises(SettingError, match="keeps its max_lr"):
         fit_one_cycle(setup, resume=done, max_lr=1e-3)
+
+
+def test_a_loader_of_another_length_is_refused(tmp_path):
+    setup, path = fresh_setup(), tmp_path / "fit.pt"
+    interrupt_in_call(setup.model[0], 12)
+    with pytest.raises(KeyboardInterrupt):
+        fit_one_cycle(setup, epochs=EPOCHS, max_lr=1e-2, checkpoint=path)
+    other = small_setup(loader=DataLoader(small_data(), 32))
+    before = trained_state(other)[0]
+    with pytest.raises(SettingError, match="planned for 18 steps; with this loader it would have 9"):
+        fit_one_cycle(other, resume=path)
+    assert trained_state(other)[0] == before
 
 
 def test_a_checkpoint_of_another_model_or_other_layers_is_refused(tmp_path):

@@ -142,7 +142,9 @@ class CycleRun:
 
     def _abort(self, error: BaseException) -> None:
         """Note the losses of all steps made so far, and why the run ends."""
-        # Reading may fail for the same reason as the run did (a device in trouble, a view's callback).
+        # Reading may fail for the same reason as the run did: a device in trouble, a callback (it gets each loss once).
+        with suppress(Exception):
+            self._read_losses()
         with suppress(Exception):
             self._history.resume_point = self.point()
         self._history.stop_reason, self._history.stop_detail = reason_of(error), detail_of(error)

@@ -131,6 +131,11 @@ def resumed_plan(
     peaks = GroupPeaks(setup, _given(settings["max_lr_as_given"]))
     shape: Shape = tuple(settings[name] for name in _SHAPE)
     total_steps = planned_steps(setup, epochs=settings["epochs"], steps=settings["steps"])
+    if total_steps != settings["total_steps"]:
+        raise SettingError(
+            f"That training was planned for {settings['total_steps']} steps; with this loader it would have "
+            f"{total_steps}. Give it a loader of the same length, or begin a new training without resume."
+        )
     history = replace(
         before,
         steps=before.steps[: point.num_made],
