@@ -10,6 +10,7 @@ from lr_magic.notebook.body import cell_source, setup_from_body, split_line
 from lr_magic.notebook.discovery import DiscoveryRequest, discover
 from lr_magic.notebook.settings.values import real_number, whole_number
 from lr_magic.notebook.shadow import whole_cell
+from lr_magic.notebook.shadow.names import names_put_back
 from lr_magic.notebook.trainings import CellTraining, FoundTraining, refuse_epochs
 from lr_magic.pure.errors import DiscoveryError
 
@@ -62,7 +63,10 @@ def find_training(shell: InteractiveShell, options: Namespace, typed: TypedMagic
     """Find what is to be trained: in the notebook's names, in the body of a ``for`` form, or in a whole cell."""
     request = discovery_request(options, shell.user_ns, magic)
     if typed.body is None:
-        return FoundTraining(discover(shell.user_ns, request, cell_history(shell)))
+        # its trials run functions of the notebook, too
+        with names_put_back(shell.user_ns):
+            found = discover(shell.user_ns, request, cell_history(shell))
+        return FoundTraining(found, shell.user_ns)
     place = {
         "request": request,
         "source": cell_source(shell, magic, typed.line, typed.body),
@@ -72,7 +76,8 @@ def find_training(shell: InteractiveShell, options: Namespace, typed: TypedMagic
         refuse_epochs(options)
         return CellTraining(whole_cell(typed.body, shell.user_ns, **place))
     history = cell_history(shell)
-    return FoundTraining(setup_from_body(typed.for_clause, typed.body, shell.user_ns, history=history, **place))
+    found = setup_from_body(typed.for_clause, typed.body, shell.user_ns, history=history, **place)
+    return FoundTraining(found, shell.user_ns)
 
 
 def cell_history(shell: InteractiveShell) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import copy_context
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -12,6 +12,7 @@ import torch
 
 from lr_magic.notebook.settings.session_settings import SessionSettings
 from lr_magic.notebook.shadow.files import files_kept_back
+from lr_magic.notebook.shadow.names import names_put_back
 from lr_magic.notebook.shadow.process_settings import process_settings_put_back
 from lr_magic.pure.cycle.peak_lrs import peak_lrs
 from lr_magic.pure.errors import DiscoveryError, SettingError
@@ -95,9 +96,16 @@ class Training(Protocol):
 
 @dataclass(frozen=True)
 class FoundTraining:
-    """What discovery, or the body of a ``for`` form, gave."""
+    """What discovery, or the body of a ``for`` form, gave.
+
+    Attributes
+    ----------
+    namespace
+        The notebook's names, which functions of the notebook may bind anew (`global`); a sweep puts them back.
+    """
 
     found: Discovered
+    namespace: dict[str, Any] = field(default_factory=dict)
     can_extend = True
     can_look_again = True
 
@@ -140,7 +148,12 @@ class FoundTraining:
     ) -> RangeTestResult:
         """Sweep it; everything is put back, and no file that the person's own step writes is written."""
         sweep = partial(range_test, self.found.setup, **asdict(settings), on_step=on_step, control=control)
-        with step_errors_hinted("lr_find"), process_settings_put_back(), files_kept_back() as files:
+        with (
+            step_errors_hinted("lr_find"),
+            names_put_back(self.namespace),
+            process_settings_put_back(),
+            files_kept_back() as files,
+        ):
             # context variables that the person's own step sets are set in the copy
             result = copy_context().run(sweep)
         result.receipt += files.note

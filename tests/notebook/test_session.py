@@ -479,3 +479,42 @@ def test_an_error_of_the_model_is_shown_without_that_hint(notebook):
     with pytest.raises(StopIteration) as caught:
         run(notebook, "%lr_find --no-live")
     assert not hasattr(caught.value, "__notes__")
+
+
+COUNTING = """
+import random
+n, seen, draws = 0, [], random.Random(1)
+class Totals: images = 0
+def make():
+    calls = 0
+    def count():
+        nonlocal calls
+        calls += 1
+        return calls
+    return count
+count = make()
+def augment(x, kept=[]):
+    global n
+    n += 1
+    seen.append(len(x))
+    kept.append(1)
+    Totals.images += len(x)
+    augment.calls = count()
+    return x + 0.01 * draws.random()
+augment.calls = 0
+for x, y in train_loader:
+    x = augment(x)
+    optimizer.zero_grad()
+    loss = criterion(model(x), y)
+    loss.backward()
+    optimizer.step()
+"""
+
+
+def test_what_functions_of_an_own_step_count_is_put_back_after_a_line(notebook):
+    run(notebook, COUNTING)
+    read = "(n, list(seen), Totals.images, augment.calls, augment.__defaults__[0].copy(), draws.getstate(), count())"
+    before = run(notebook, read)
+    found = run(notebook, "%lr_find --num-steps 20 --no-live")
+    assert any(finding.role == "step" and "your own" in finding.description for finding in found.setup)
+    assert run(notebook, read) == (*before[:-1], before[-1] + 1)
