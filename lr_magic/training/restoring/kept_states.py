@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, Protocol
+from zlib import crc32
 
 if TYPE_CHECKING:
     from types import CellType, FunctionType
@@ -150,6 +151,25 @@ class ArrayState:
             return False
         self._array[...] = self._copy
         return bool(self._array.tobytes() == self._copy.tobytes())
+
+
+class LargeArrayState:
+    """Checksum of a NumPy array that is too large to be copied: it is told afterwards whether it changed."""
+
+    __slots__ = ("_array", "_checksum")
+
+    def __init__(self, array: np.ndarray) -> None:
+        self._array = array
+        self._checksum = self._sum_up()
+
+    def put_back(self) -> bool:
+        """Nothing can be; whether the array is what it was."""
+        return self._sum_up() == self._checksum
+
+    def _sum_up(self) -> tuple[object, ...]:
+        array = self._array
+        # in the order of its memory, so that nothing is copied
+        return array.shape, array.dtype, crc32((array.T if array.flags.f_contiguous else array).data)
 
 
 class BufferState:

@@ -30,6 +30,7 @@ from lr_magic.training.restoring.kept_states import (
     ClosureState,
     DictState,
     EmptyStates,
+    LargeArrayState,
     ListState,
     SlotsState,
     slots_of,
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 _LONGEST_CONTAINER = 100_000
 # An array larger than this, in bytes, is data, not state.
 _LARGEST_ARRAY = 1 << 16
+# The same for one that is not merely found, but given to the walk.
+_LARGEST_NAMED_ARRAY = 1 << 20
 # How many objects deep the walk follows what is neither a module nor known from torch.
 _DEPTH = 4
 
@@ -114,9 +117,8 @@ class ObjectWalk:
                 self._visit_all([*(root.__defaults__ or ()), *(root.__kwdefaults__ or {}).values()], _DEPTH)
             self._enter(root, _DEPTH)
         elif isinstance(root, np.ndarray) and id(root) not in self._seen:
-            # Meant by itself: whoever asks for it has looked at its size.
             self._seen[id(root)] = root
-            self._keep_array(root)
+            self._keep_named_array(root)
         else:
             self._visit(root, _DEPTH)
         while self._ahead:
@@ -157,6 +159,13 @@ class ObjectWalk:
     def _keep_array(self, value: np.ndarray) -> None:
         if value.flags.writeable:
             self.kept.append(ArrayState(value))
+
+    def _keep_named_array(self, value: np.ndarray) -> None:
+        """An array that was meant by itself: copied up to a larger size, and looked at whatever its size."""
+        if value.nbytes <= _LARGEST_NAMED_ARRAY:
+            self._keep_array(value)
+        elif value.flags.writeable and value.flags.forc and value.dtype.kind in "biufc":
+            self.kept.append(LargeArrayState(value))
 
     def _visit_module(self, module: nn.Module, depth: int) -> None:
         self.kept.append(ClassState(module))
@@ -268,6 +277,11 @@ def _kind_of(value: object) -> _Kind:
     if isinstance(value, Iterator) and not hasattr(value, "__dict__"):
         return _Kind.ITERATOR
     return _Kind.OBJECT if has_own_state(value) else _Kind.IGNORED
+
+
+def only_goes_forward(value: object) -> bool:
+    """Whether a value is an iterator whose place can be neither read nor set: a generator, a pass over a loader."""
+    return isinstance(value, Iterator) and _kind_of(value) in {_Kind.ITERATOR, _Kind.IGNORED}
 
 
 def has_own_state(value: object) -> bool:

@@ -14,7 +14,7 @@ from lr_magic.training.restoring.copy_place import CopyPlace
 from lr_magic.training.restoring.file_state import FileState
 from lr_magic.training.restoring.frozen_guard import FrozenGuard
 from lr_magic.training.restoring.loader_state import LoaderState
-from lr_magic.training.restoring.object_state import ObjectWalk
+from lr_magic.training.restoring.object_state import ObjectWalk, only_goes_forward
 from lr_magic.training.restoring.random_state import GlobalRandomState
 from lr_magic.training.restoring.restore_receipt import RestoreReceipt, parts_of
 from lr_magic.training.restoring.tensor_state import TensorState, count_changed
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 # A tensor larger than this, in bytes, is data: nobody sums up in it.
 _LARGEST_SUM = 1 << 20
+
+_ONE_SHOT_NOTE = "an iterator that the code draws from does not give its items again"
 
 __all__ = ["RestoreReceipt", "Restored", "restored"]
 
@@ -184,7 +186,8 @@ class Restored:
         if self._random is not None:
             not_back += self._not_back("random state", [self._random.put_back])
         self._receipt.not_back = tuple(not_back)
-        notes = dict.fromkeys((self._place.note, *(state.note for state in self._loader_states)))
+        one_shot = _ONE_SHOT_NOTE if any(only_goes_forward(part) for part in self._training) else ""
+        notes = dict.fromkeys((self._place.note, one_shot, *(state.note for state in self._loader_states)))
         self._receipt.note = "; ".join(filter(None, notes))
         self._receipt.is_done = True
 

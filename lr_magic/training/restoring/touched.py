@@ -15,7 +15,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from lr_magic.training.restoring.kept_states import slots_of
-from lr_magic.training.restoring.object_state import PLAIN_NAMESPACES, has_own_state
+from lr_magic.training.restoring.object_state import PLAIN_NAMESPACES, has_own_state, only_goes_forward
 from lr_magic.training.restoring.random_state import is_random_source
 from lr_magic.training.restoring.table_state import is_table
 
@@ -35,8 +35,8 @@ _FRAMEWORKS = (
 _OF_TRAINING = (torch.Tensor, torch.Generator, *_TRAINED)
 # One that holds nothing else is a record: a meter, a counter.
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), tuple, *CONTAINERS, np.ndarray, np.generic)
-# An array larger than this, in bytes, is data: nobody sums up in it.
-_LARGEST_SUM = 1 << 20
+# An array larger than this, in bytes, is not even looked at.
+_LARGEST_ARRAY = 1 << 28
 # A longer container holds data; what it consists of is not searched.
 _LONGEST_SEARCHED = 1_000
 # More than this is no state of a training either.
@@ -55,7 +55,9 @@ def can_change(value: object, own_module: str) -> bool:
     if isinstance(value, torch.Tensor):
         return value.is_leaf
     if isinstance(value, np.ndarray):
-        return value.nbytes <= _LARGEST_SUM
+        return value.nbytes <= _LARGEST_ARRAY
+    if only_goes_forward(value):
+        return True
     if isinstance(value, (*_TRAINED, *CONTAINERS, *_CONTENTS)) or is_random_source(value) or is_table(value):
         return True
     if isinstance(value, (type, FunctionType)):

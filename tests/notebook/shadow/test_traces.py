@@ -260,6 +260,24 @@ def test_a_file_that_was_open_is_named_when_it_was_written_into(notebook, tmp_pa
     assert "1 open file" in result.receipt
 
 
+@pytest.mark.parametrize("form", ["cell", "for"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_an_array_too_large_to_be_copied_is_named_when_it_changed(notebook, form, order):
+    notebook["losses"] = np.zeros((1_000, 1_000), order=order)
+    assert "NOT" not in sweep_in(form, notebook, "read = losses[0, 0]").receipt
+    with pytest.warns(RuntimeWarning, match="1 object"):
+        result = sweep_in(form, notebook, "losses[0, 0] += 1")
+    assert "NOT as before: 1 object" in result.receipt
+
+
+@pytest.mark.parametrize("form", ["cell", "for"])
+@pytest.mark.parametrize("made", ["itertools.count()", "(i for i in range(1_000))", "iter(train_loader)"])
+def test_an_iterator_that_the_code_draws_from_is_named(notebook, form, made):
+    run(notebook, f"import itertools\nmore = {made}")
+    assert "does not give its items again" in sweep_in(form, notebook, "next(more, None)").receipt
+    assert "does not give" not in sweep_in(form, notebook, "pass").receipt
+
+
 def test_machinery_of_a_library_is_not_half_put_back(notebook):
     run(
         notebook,
