@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import CodeType, FrameType, TracebackType
 
 # Code objects in which an interrupt waits from their very first instruction on, before they can lock a gate.
@@ -57,14 +59,18 @@ class InterruptGate:
         if error is None:
             self.open()
 
-    @property
-    def is_open(self) -> bool:
-        """Whether interrupts pass."""
-        return not (self._is_shut or self._is_locked)
-
     def shut(self) -> None:
         """From now on an interrupt waits; a second one passes."""
         self._is_shut = True
+
+    @contextmanager
+    def shut_meanwhile(self) -> Iterator[None]:
+        """Be shut for a block, and then as before; after an error in it the gate stays shut."""
+        was_open = not (self._is_shut or self._is_locked)
+        self.shut()
+        yield
+        if was_open:
+            self.open()
 
     def lock(self) -> None:
         """From now on every interrupt waits."""

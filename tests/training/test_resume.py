@@ -493,6 +493,24 @@ class ScheduleFree(torch.optim.SGD):
         return super().step(closure)
 
 
+@pytest.mark.parametrize("has_file", [True, False])
+def test_an_interrupt_on_the_way_to_where_a_training_was_left_changes_nothing(tmp_path, has_file):
+    whole = noisy_setup("python", is_mixed=True)
+    expected = fit_one_cycle(whole, steps=STEPS, max_lr=1e-2)
+    setup, path = noisy_setup("python", is_mixed=True), tmp_path / "fit.pt"
+    handle = interrupt_in_call(setup.model[3], 11)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        fit_one_cycle(setup, steps=STEPS, max_lr=1e-2, checkpoint=path)
+    handle.remove()
+    samples = setup.train_loader.dataset.inner
+    samples.num_drawn, samples.interrupted_at = 0, 40  # of the 80 that the pass has been through
+    with pytest.raises(KeyboardInterrupt) as again:
+        fit_one_cycle(setup, resume=path if has_file else caught.value.lr_magic_result)
+    assert samples.num_drawn == 40
+    assert fit_one_cycle(setup, resume=again.value.lr_magic_result).steps == expected.steps
+    assert trained_state(setup) == trained_state(whole)
+
+
 class InterruptedFetcher(LateFetcher):
     """An interrupt arrives while the losses of an epoch are waited for."""
 
@@ -514,6 +532,25 @@ def test_no_loss_is_lost_to_an_interrupt_that_arrives_while_losses_are_waited_fo
     history = fit_one_cycle(setup, resume=caught.value.lr_magic_result)
     assert_same_course(history, expected)
     assert trained_state(setup) == expected_state
+
+
+def test_an_interrupt_while_a_checkpoint_is_written_waits_until_it_is(tmp_path, monkeypatch):
+    expected_state, expected, _ = without_interrupt()
+    setup, path, save = fresh_setup(), tmp_path / "fit.pt", torch.save
+
+    def interrupted_save(content, file):
+        signal.raise_signal(signal.SIGINT)
+        save(content, file)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(torch, "save", interrupted_save)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            fit_one_cycle(setup, epochs=EPOCHS, max_lr=1e-2, checkpoint=path)
+    assert len(caught.value.lr_magic_result.epochs) == 1
+    other = fresh_setup()
+    for resumed, resume in ((setup, caught.value.lr_magic_result), (other, path)):
+        assert_same_course(fit_one_cycle(resumed, resume=resume), expected)
+        assert trained_state(resumed) == expected_state
 
 
 def test_a_callback_that_always_fails_leaves_a_training_that_can_go_on(monkeypatch):

@@ -125,7 +125,7 @@ class CycleRun:
         if self._start is None:
             return
         self._marks.go_to(self._start)
-        start = self._start
+        start, self._start = self._start, None
         self._tally = EpochTally(0.0, start.samples, start.losses, start.seconds, start.means)
         if self._marks.has_pass_ended:
             self._end_pass()
@@ -146,7 +146,8 @@ class CycleRun:
         with suppress(Exception):
             self._read_losses()
         with suppress(Exception):
-            self._history.resume_point = self.point()
+            # On the way to where a training was left, that is still where it stands.
+            self._history.resume_point = self._start or self.point()
         self._history.stop_reason, self._history.stop_detail = reason_of(error), detail_of(error)
 
     def _step(self, runner: StepRunner) -> None:
@@ -192,11 +193,8 @@ class CycleRun:
 
     def _read_losses(self) -> None:
         """Wait for the losses of all steps made so far."""
-        was_open = self._gate.is_open
-        self._gate.shut()  # a loss that has left the fetcher and is in no record yet would be lost
-        self._take(self._fetcher.finish())
-        if was_open:
-            self._gate.open()
+        with self._gate.shut_meanwhile():  # a loss that has left the fetcher and is in no record yet would be lost
+            self._take(self._fetcher.finish())
 
     def _record(self, loss: float) -> StepRecord:
         record = StepRecord(len(self._history.steps), self._under_way[0][0], loss, self._under_way.popleft()[1])
@@ -216,8 +214,9 @@ class CycleRun:
             self._course.set_last_rates()
         validated = validate(self._setup)
         record = self._tally.record(len(self._history.epochs) + 1, validated, self._steering.paused_seconds)
-        self._history.epochs.append(record)
-        self._marks.end_pass()
-        self._tally = EpochTally(self._steering.paused_seconds)
+        with self._gate.shut_meanwhile():  # an epoch is recorded and over, or neither
+            self._history.epochs.append(record)
+            self._marks.end_pass()
+            self._tally = EpochTally(self._steering.paused_seconds)
         if self._on_epoch is not None:
             self._on_epoch(record)

@@ -94,7 +94,8 @@ def _train(
             best.take(record)
         # One that ends within an epoch goes on there, though the part is validated and recorded; it is saved below.
         if history.stop_reason in (None, StopReason.COMPLETED):
-            saving.save(run.point)
+            with gate.shut_meanwhile():  # within torch.save an interrupt comes out as an error of another kind
+                saving.save(run.point)
         if callbacks.on_epoch is not None:
             callbacks.on_epoch(record)
 
