@@ -107,7 +107,10 @@ class ObjectWalk:
 
     def add(self, root: object) -> None:
         """Record an object with everything that hangs on it."""
-        if _kind_of(root) is _Kind.IGNORED and id(root) not in self._seen:
+        if isinstance(root, Iterator) and only_goes_forward(root):
+            # half put back it would be worse than left
+            self.iterators.append(root)
+        elif _kind_of(root) is _Kind.IGNORED and id(root) not in self._seen:
             self._seen[id(root)] = root
             if isinstance(root, type):
                 self.kept.append(ClassAttributes(root))

@@ -275,6 +275,8 @@ def test_an_array_too_large_to_be_copied_is_named_when_it_changed(notebook, form
 def test_an_iterator_that_the_code_draws_from_is_named(notebook, form, made):
     run(notebook, f"import itertools\nmore = {made}")
     assert "does not give its items again" in sweep_in(form, notebook, "next(more, None)").receipt
+    # all of it has moved on, or nothing
+    assert getattr(notebook["more"], "_num_yielded", 6) == 6
     assert "does not give" not in sweep_in(form, notebook, "pass").receipt
 
 
