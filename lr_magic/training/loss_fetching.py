@@ -84,7 +84,7 @@ class LateFetcher:
         if not self._waiting:
             self._waiting_since = now
         # A copy: the next step of a CUDA graph writes its loss to the same place.
-        self._waiting.append(loss.to(type_of_means(loss), copy=True))
+        self._waiting.append(loss.detach().to(type_of_means(loss), copy=True))
         if len(self._waiting) >= _GROUP_SIZE or now - self._waiting_since >= _GROUP_SECONDS:
             self._send()
         return self._arrived() if self._groups else []

@@ -27,7 +27,7 @@ _MOST_BATCHES_WITHOUT_STEP = 1_000
 
 
 class StepOutcome(NamedTuple):
-    """What one optimizer step says: mean loss (0-d, detached) and metrics of its batches, number of its samples."""
+    """What one optimizer step says: mean loss (0-d) and metrics of its batches, number of its samples."""
 
     loss: torch.Tensor
     num_samples: int
@@ -74,6 +74,7 @@ class StepRunner:
             batch = next_batch()
             outcome = self._run_batch(batch, is_last=True)
             if outcome is not None:
+                # Not detached: it is read at once or copied, and detaching took as long as all of its bookkeeping.
                 return StepOutcome(_as_number(outcome.loss), count_samples(batch), outcome.metrics)
         raise _no_step_error()
 
@@ -91,7 +92,8 @@ class StepRunner:
                 return _mean_outcome(outcomes)
             outcome = self._run_batch(batch, is_last=len(outcomes) + 1 == self._accumulate)
             if outcome is not None:
-                outcomes.append(StepOutcome(_as_number(outcome.loss), count_samples(batch), outcome.metrics))
+                loss = _as_number(outcome.loss).detach()
+                outcomes.append(StepOutcome(loss, count_samples(batch), outcome.metrics))
             if outcomes and (self._update.has_stepped if self._owns_step else len(outcomes) == self._accumulate):
                 return _mean_outcome(outcomes)
         raise _no_step_error()
@@ -116,7 +118,6 @@ def _batch_call(setup: TrainingSetup, update: Update) -> Callable[[Any], BatchOu
 
 
 def _as_number(loss: torch.Tensor) -> torch.Tensor:
-    loss = loss.detach()
     return loss if loss.ndim == 0 else loss.reshape(())
 
 

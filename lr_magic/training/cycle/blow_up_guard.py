@@ -105,8 +105,8 @@ class BlowUpGuard:
 
     def between_steps(self) -> StopReason | None:
         """Act on what was seen; NON_FINITE where the training has to end."""
-        if self._found is None:
-            self._keep_up()
+        if self._found is None and self._last_good is not None:
+            self._keep_up(self._last_good)
         found, self._found = self._found, None
         if found is None:
             return None
@@ -116,14 +116,14 @@ class BlowUpGuard:
             return None
         return self._report(found)
 
-    def _keep_up(self) -> None:
+    def _keep_up(self, last_good: LastGood) -> None:
         """Keep the state, if it is time for that and all losses up to here are known to be calm."""
         num_made = self._course.num_made
-        if self._last_good is None or not self._watch.is_calm or not self._last_good.is_due(num_made):
+        if not self._watch.is_calm or not last_good.is_due(num_made):
             return
         self._read_losses()  # a copy waits for the device anyway
         if self._found is None and self._watch.is_calm:
-            self._last_good.keep(num_made)
+            last_good.keep(num_made)
 
     def roll_back(self, command: RollBack) -> None:
         """Take the weights of the last good point and lower the rates; without one, lower the rates alone."""

@@ -23,15 +23,17 @@ _DEPTH = 5
 # A longer container holds data.
 _LONGEST_SEARCHED = 100
 _PLAIN = (bool, int, float, str, bytes, type(None), torch.Tensor, np.ndarray)
+_Part = tuple[str, dict[str, Any], Any]
 
 
 def random_content(loader: object = None) -> Content:
     """State of the random numbers of Python, NumPy, torch and its accelerators, and of a loader's own generators."""
+    parts = list(_parts(loader))
     return {
         **host_content(),
         **step_content(kinds_in_use()),
-        "loader": {path: _plain(access_to(generator)[0]()) for path, generator in _generators(loader)},
-        "epochs": {path: holder.epoch for path, holder in _epoch_counters(loader)},
+        "loader": {path: _plain(access_to(generator)[0]()) for path, generator in _generators(parts)},
+        "epochs": {path: holder.epoch for path, holder in _epoch_counters(parts)},
     }
 
 
@@ -45,10 +47,11 @@ def host_content() -> Content:
     }
 
 
-def host_state() -> tuple[object, ...]:
-    """What `host_content` reads, to be compared."""
-    name, keys, *rest = np.random.get_state()  # noqa: NPY002
-    return random.getstate(), name, np.asarray(keys).tobytes(), *rest
+def is_same_host_content(one: Content, other: Content) -> bool:
+    """Whether neither Python's nor NumPy's random numbers have moved between two readings."""
+    (name, words, *rest), (other_name, other_words, *other_rest) = one["numpy"], other["numpy"]
+    is_same_numpy = (name, rest) == (other_name, other_rest) and torch.equal(words, other_words)
+    return is_same_numpy and bool(one["python"] == other["python"])
 
 
 def step_content(accelerators: Iterable[str]) -> Content:
@@ -69,15 +72,16 @@ def set_random(content: Content, loader: object = None) -> None:
 
 
 def _set_loader(content: Content, loader: object) -> None:
-    for path, generator in _generators(loader):
+    parts = list(_parts(loader))
+    for path, generator in _generators(parts):
         if path in content["loader"]:
             read, write = access_to(generator)
             write(_as_it_was(content["loader"][path], read()))
-    for path, holder in _epoch_counters(loader):
+    for path, holder in _epoch_counters(parts):
         holder.epoch = content["epochs"].get(path, holder.epoch)
 
 
-def _parts(loader: object) -> Iterator[tuple[str, dict[str, Any], Any]]:
+def _parts(loader: object) -> Iterator[_Part]:
     """A loader and what hangs on it (samplers, dataset, transforms): path, attributes or items, the object itself."""
     ahead = [("", loader, _DEPTH)]
     seen: set[int] = set()
@@ -101,19 +105,19 @@ def _contents_of(holder: object) -> dict[str, Any]:
     return getattr(holder, "__dict__", {}) if has_own_state(holder) else {}
 
 
-def _generators(loader: object) -> Iterator[tuple[str, Any]]:
+def _generators(parts: Iterable[_Part]) -> Iterator[tuple[str, Any]]:
     """Generators of a loader's parts, of torch, NumPy or Python, with where they hang; each once."""
     seen: set[int] = set()
-    for path, contents, _ in _parts(loader):
+    for path, contents, _ in parts:
         for name, value in contents.items():
             if is_random_source(value) and id(value) not in seen:
                 seen.add(id(value))
                 yield f"{path}.{name}", value
 
 
-def _epoch_counters(loader: object) -> Iterator[tuple[str, Any]]:
+def _epoch_counters(parts: Iterable[_Part]) -> Iterator[tuple[str, Any]]:
     """Parts that count epochs, from which samplers take their order (``DistributedSampler``), with where they hang."""
-    for path, contents, holder in _parts(loader):
+    for path, contents, holder in parts:
         if type(contents.get("epoch")) is int and hasattr(holder, "epoch"):
             yield path, holder
 

@@ -114,13 +114,15 @@ class PassMarks:
 
     def next_batch(self) -> Any:
         """Next batch of the pass, and notice where it ends."""
-        self._draws.end_of_work()
+        if self._draws.is_watching:
+            self._draws.end_work()
         try:
             batch = self._source.next_in_pass()
         except EndOfBatches:
             self.has_pass_ended = True
             raise
-        self._draws.begin_work()
+        if self._draws.is_watching:
+            self._draws.begin_work()
         return batch
 
     def go_to(self, point: ResumePoint) -> None:
@@ -147,14 +149,24 @@ class PassMarks:
             self._at_pass, self._order_at_pass = random_content(self._loader), OrderState(self._loader)
         # A microsecond.
         self._before_step = step_content(self._accelerators)
-        if self._num_batches > 0 and self._draws.may_be_made:
-            self._before_step |= host_content()
+        if self._draws.may_be_made:
+            self._mark_host_draws(self._before_step)
 
     def end_step(self) -> None:
         """Mark the point after a whole step."""
         self._before_step = None
         self._num_batches = self._source.num_in_pass
-        self._draws.end_step()
+        if not self._draws.is_settled:
+            self._draws.end_step()
+
+    def _mark_host_draws(self, before_step: Content) -> None:
+        if self._num_batches == 0 and self._at_pass is not None:
+            host = self._at_pass
+        else:
+            host = host_content()
+            before_step |= host
+        if not (self._draws.is_settled or self._draws.is_watching):
+            self._draws.begin_first_step(host)
 
     def begin_validation(self) -> None:
         """Mark the point before validation, whose loader may draw random numbers."""

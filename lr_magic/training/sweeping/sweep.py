@@ -116,7 +116,7 @@ class Sweep:
         return True
 
     def end_step(self, loss: torch.Tensor) -> bool:
-        """Take in the loss of the step just made (0-d, detached); False if the sweep is over."""
+        """Take in the loss of the step just made (0-d); False if the sweep is over."""
         if self.stop_reason is not None:
             return False
         if self._seconds_before is None:
