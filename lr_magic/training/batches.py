@@ -36,6 +36,7 @@ def move(batch: Batch, device: torch.device) -> Batch:
 
 
 _PLAIN = (str, bytes, int, float, type(None))
+_SEQUENCES = (list, tuple)
 
 
 def _move_sequence(batch: list[Any] | tuple[Any, ...], device: torch.device) -> list[Any] | tuple[Any, ...]:
@@ -60,8 +61,9 @@ def _move_mapping(batch: Mapping[Any, Any], device: torch.device) -> Mapping[Any
 
 def count_samples(batch: Batch) -> int:
     """Size of a batch: the first length of the first tensor in it; 1 where there is none."""
-    if isinstance(batch, torch.Tensor):
-        return batch.shape[0] if batch.ndim else 1
+    first = batch[0] if type(batch) in _SEQUENCES and batch else batch
+    if isinstance(first, torch.Tensor):
+        return first.shape[0] if first.ndim else 1
     if isinstance(batch, (list, tuple)):
         parts: Iterable[Any] = batch
     elif isinstance(batch, Mapping):

@@ -213,9 +213,10 @@ def _class_needs_closure(kind: type[Optimizer]) -> bool:
 
 def refuse_misplaced_model(setup: TrainingSetup) -> None:
     """Raise SettingError where the model is on another device than its batches will be."""
+    if setup.device is None or next(setup.model.parameters(), None) is None:
+        return
     wanted, actual = setup.target_device, device_of(setup.model)
-    has_tensors = next(setup.model.parameters(), None) is not None
-    if has_tensors and setup.device is not None and not _is_same_device(wanted, actual):
+    if not _is_same_device(wanted, actual):
         raise SettingError(f"The model is on {actual} and device is {wanted}. Move it first: model.to('{wanted}').")
 
 

@@ -75,9 +75,10 @@ class CycleRun:
         self._between_steps = between_steps
         handlers = {**course.handlers, RollBack: self._guard.roll_back}
         self._steering = Steering(control, handlers, on_held=course.held)
-        self._fetcher = fetcher_for(setup.target_device)
+        device = setup.target_device
+        self._fetcher = fetcher_for(device)
         self._under_way: deque[tuple[float, float | None]] = deque()
-        self._source = BatchSource(setup.train_loader, setup.target_device)
+        self._source = BatchSource(setup.train_loader, device)
         self._marks = PassMarks(setup.train_loader, self._source)
         self._start = start
         self._gate = self._guard.gate

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from torch.utils.data import DataLoader
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    RandomSampler,
+    SequentialSampler,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+)
 
 from lr_magic.training.restoring.held_iterator import HeldPlaces
 from lr_magic.training.restoring.kept_states import DictState
@@ -19,6 +26,7 @@ if TYPE_CHECKING:
 _LARGEST_TENSOR = 1 << 20
 # What torchdata's loader remembers once it was asked for its state: to go on with the iterator that was made for that.
 _ASKED_FOR_STATE = "_initial_iter_for_state_dict"
+_PLAIN_SAMPLERS = {BatchSampler, SequentialSampler, RandomSampler, SubsetRandomSampler, WeightedRandomSampler}
 # A dataset's list of files is longer than this; what it consists of is not searched.
 _LONGEST_SEARCHED = 1_000
 
@@ -101,8 +109,17 @@ def _rest_of(loader: Any, workers: IdleWorkers) -> ObjectWalk:
     return walk
 
 
+def _has_plain_order(loader: Any) -> bool:
+    """Whether all samplers are torch's plain ones, which keep nothing beside their generators."""
+    batch_sampler = getattr(loader, "batch_sampler", None)
+    samplers = (batch_sampler, getattr(batch_sampler, "sampler", None), getattr(loader, "sampler", None))
+    return all(type(sampler) in _PLAIN_SAMPLERS for sampler in samplers)
+
+
 class OrderState:
     """What decides a loader's order of the data: its samplers; of a loader that is none of torch's, all but its data.
+
+    Random numbers are not part of it, see `random_content`.
 
     Parameters
     ----------
@@ -111,7 +128,9 @@ class OrderState:
     """
 
     def __init__(self, loader: Any) -> None:
-        if isinstance(loader, DataLoader):
+        if _has_plain_order(loader):
+            self._kept = []
+        elif isinstance(loader, DataLoader):
             self._kept = _samplers_of(loader, lambda _: None).kept
         else:
             walk = ObjectWalk(None, longest_searched=_LONGEST_SEARCHED)

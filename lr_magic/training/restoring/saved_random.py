@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,8 +23,8 @@ Content = dict[str, Any]
 _DEPTH = 5
 # A longer container holds data.
 _LONGEST_SEARCHED = 100
-_PLAIN = (bool, int, float, str, bytes, type(None), torch.Tensor, np.ndarray)
-_Part = tuple[str, dict[str, Any], Any]
+_PLAIN = frozenset({bool, int, float, str, bytes, type(None), FunctionType, torch.Tensor, np.ndarray})
+_Part = tuple[str, list[tuple[str, Any]], Any]
 
 
 def random_content(loader: object = None) -> Content:
@@ -82,7 +83,7 @@ def _set_loader(content: Content, loader: object) -> None:
 
 
 def _parts(loader: object) -> Iterator[_Part]:
-    """A loader and what hangs on it (samplers, dataset, transforms): path, attributes or items, the object itself."""
+    """A loader and what hangs on it (samplers, dataset, transforms): path, what it holds by name, the object itself."""
     ahead = [("", loader, _DEPTH)]
     seen: set[int] = set()
     while ahead:
@@ -91,9 +92,9 @@ def _parts(loader: object) -> Iterator[_Part]:
         if id(holder) in seen or not contents:
             continue
         seen.add(id(holder))
-        yield path, contents, holder
+        inner = [(name, value) for name, value in contents.items() if type(value) not in _PLAIN]
+        yield path, inner, holder
         if depth > 0:
-            inner = [(name, value) for name, value in contents.items() if not isinstance(value, _PLAIN)]
             ahead += [(f"{path}.{name}".lstrip("."), value, depth - 1) for name, value in inner]
 
 
@@ -108,8 +109,8 @@ def _contents_of(holder: object) -> dict[str, Any]:
 def _generators(parts: Iterable[_Part]) -> Iterator[tuple[str, Any]]:
     """Generators of a loader's parts, of torch, NumPy or Python, with where they hang; each once."""
     seen: set[int] = set()
-    for path, contents, _ in parts:
-        for name, value in contents.items():
+    for path, inner, _ in parts:
+        for name, value in inner:
             if is_random_source(value) and id(value) not in seen:
                 seen.add(id(value))
                 yield f"{path}.{name}", value
@@ -117,8 +118,8 @@ def _generators(parts: Iterable[_Part]) -> Iterator[tuple[str, Any]]:
 
 def _epoch_counters(parts: Iterable[_Part]) -> Iterator[tuple[str, Any]]:
     """Parts that count epochs, from which samplers take their order (``DistributedSampler``), with where they hang."""
-    for path, contents, holder in parts:
-        if type(contents.get("epoch")) is int and hasattr(holder, "epoch"):
+    for path, _, holder in parts:
+        if type(getattr(holder, "__dict__", {}).get("epoch")) is int:
             yield path, holder
 
 

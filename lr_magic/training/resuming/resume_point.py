@@ -147,10 +147,11 @@ class PassMarks:
         """Mark the point before a step: of the random numbers only those that the step itself draws are read."""
         if self._num_batches == 0:
             self._at_pass, self._order_at_pass = random_content(self._loader), OrderState(self._loader)
-        # A microsecond.
-        self._before_step = step_content(self._accelerators)
+        # A microsecond. Assigned as a whole: an interrupt may come at any time.
+        before_step = step_content(self._accelerators)
         if self._draws.may_be_made:
-            self._mark_host_draws(self._before_step)
+            self._mark_host_draws(before_step)
+        self._before_step = before_step
 
     def end_step(self) -> None:
         """Mark the point after a whole step."""
