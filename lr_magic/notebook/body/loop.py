@@ -6,6 +6,7 @@ import ast
 import copy
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lr_magic.notebook.body.collected import put_back
@@ -44,7 +45,8 @@ class ClauseLoop:
 
     def __init__(self, code: CodeType, namespace: dict[str, Any], loaders: list[Any], length: int | None) -> None:
         self.code = code
-        self._namespace = namespace
+        # The namespace is held where a walk through the loader does not get to it: it is all that the notebook has.
+        self._draw = partial(eval, code, namespace)  # the person's own expression, in their notebook
         self._length = length
         self.loaders = loaders
         self.touched: tuple[Any, ...] = ()
@@ -63,7 +65,7 @@ class ClauseLoop:
             yield from self._one_pass()
 
     def _one_pass(self) -> Iterator[Any]:
-        for item in eval(self.code, self._namespace):  # noqa: S307 - the person's own expression, in their notebook
+        for item in self._draw():
             yield item
             # the body left by `break`: so ends the pass
             if self.has_ended_early():

@@ -50,6 +50,12 @@ def assert_same_losses(notebook, clause, body, *, own_body=None, **options):
     assert len(set(expected)) > 1
 
 
+def test_a_generator_elsewhere_in_the_notebook_is_none_of_the_loaders(notebook):
+    notebook["numbers"] = numbers = (number for number in range(3))
+    receipt = sweep(setup_from_body(CLAUSE, FULL, notebook).setup).receipt
+    assert (receipt, next(numbers)) == ("restored: 9 tensors, optimizer state, RNG", 0)
+
+
 @pytest.mark.parametrize("indent", ["", "    ", "            "])
 def test_a_body_pasted_verbatim(notebook, indent):
     assert_same_losses(notebook, CLAUSE, textwrap.indent(FULL, indent))
