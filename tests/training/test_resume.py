@@ -537,15 +537,19 @@ def test_no_loss_is_lost_to_an_interrupt_that_arrives_while_losses_are_waited_fo
 def test_an_interrupt_while_a_checkpoint_is_written_waits_until_it_is(tmp_path, monkeypatch):
     expected_state, expected, _ = without_interrupt()
     setup, path, save = fresh_setup(), tmp_path / "fit.pt", torch.save
+    ways = []
 
     def interrupted_save(content, file):
+        ways.append("in")
         signal.raise_signal(signal.SIGINT)
         save(content, file)
+        ways.append("out")
 
     with monkeypatch.context() as patched:
         patched.setattr(torch, "save", interrupted_save)
         with pytest.raises(KeyboardInterrupt) as caught:
             fit_one_cycle(setup, epochs=EPOCHS, max_lr=1e-2, checkpoint=path)
+    assert ways == ["in", "out"] * (len(ways) // 2)
     assert len(caught.value.lr_magic_result.epochs) == 1
     other = fresh_setup()
     for resumed, resume in ((setup, caught.value.lr_magic_result), (other, path)):
