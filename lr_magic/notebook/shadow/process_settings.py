@@ -137,5 +137,14 @@ def process_settings_put_back() -> Iterator[None]:
             yield
     finally:
         for (read, write), value in before:
-            if read() != value:
-                write(value)
+            # A folder may be gone by now: the others are put back all the same.
+            with suppress(OSError, RuntimeError):
+                if _is_changed(read, value):
+                    write(value)
+
+
+def _is_changed(read: Callable[[], Any], before: Any) -> bool:
+    try:
+        return bool(read() != before)
+    except (OSError, RuntimeError):
+        return True

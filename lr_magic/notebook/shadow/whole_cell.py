@@ -23,7 +23,7 @@ from lr_magic.notebook.shadow.process_settings import process_settings_put_back
 from lr_magic.pure.errors import DiscoveryError
 from lr_magic.training.intercepting.interception_one_cycle import intercepted_one_cycle
 from lr_magic.training.intercepting.interception_range_test import intercepted_range_test
-from lr_magic.training.restoring.object_state import has_own_state
+from lr_magic.training.restoring.object_kinds import has_own_state
 from lr_magic.training.restoring.restore import restored
 from lr_magic.training.restoring.touched import parts_of, touched_objects
 

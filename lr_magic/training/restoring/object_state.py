@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import sys
-from argparse import Namespace
-from array import array
-from collections import ChainMap, OrderedDict, UserDict, UserList, defaultdict, deque
-from collections.abc import Callable, Iterator
-from enum import Enum, auto
-from types import BuiltinFunctionType, FunctionType, MethodType, SimpleNamespace
+from collections import deque
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
 import torch
 from torch import nn
-from torch.amp import GradScaler
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
-from torch.utils.data import DataLoader, Dataset, Sampler
 
 from lr_magic.training.restoring.file_state import FileState
 from lr_magic.training.restoring.kept_states import (
@@ -35,11 +24,14 @@ from lr_magic.training.restoring.kept_states import (
     SlotsState,
     slots_of,
 )
-from lr_magic.training.restoring.random_state import GeneratorState, is_random_source
+from lr_magic.training.restoring.object_kinds import KIND_OF_TYPE, Kind, kind_of, only_goes_forward
+from lr_magic.training.restoring.random_state import GeneratorState
 from lr_magic.training.restoring.scripted_module import ScriptedState
-from lr_magic.training.restoring.table_state import TableState, is_table
+from lr_magic.training.restoring.table_state import TableState
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from lr_magic.training.restoring.kept_states import Kept
 
 # A container longer than this is data, not state: copying it would cost as much as a step.
@@ -52,25 +44,8 @@ _LARGEST_NAMED_ARRAY = 1 << 20
 _DEPTH = 4
 
 
-class _Kind(Enum):
-    IGNORED = auto()
-    DICT = auto()
-    LIST = auto()
-    TUPLE = auto()
-    TENSOR = auto()
-    ARRAY = auto()
-    RANDOM = auto()
-    MODULE = auto()
-    OBJECT = auto()
-    OWN_CONTAINER = auto()
-    BUFFER = auto()
-    FILE = auto()
-    TABLE = auto()
-    ITERATOR = auto()
-
-
-_IGNORED = _Kind.IGNORED
-_FILLED_ANEW = frozenset({_Kind.DICT, _Kind.LIST})
+_IGNORED = Kind.IGNORED
+_FILLED_ANEW = frozenset({Kind.DICT, Kind.LIST})
 
 
 class ObjectWalk:
@@ -101,16 +76,16 @@ class ObjectWalk:
         self._longest_searched = longest_searched
         # The objects themselves, so that no id can be used twice while the walk is known.
         self._seen: dict[int, object] = {}
-        self._kinds: dict[type, _Kind] = dict(_KIND_OF_TYPE)
+        self._kinds: dict[type, Kind] = dict(KIND_OF_TYPE)
         # Found, and not yet looked at; a walk that calls itself would not get to the end of a long chain.
         self._ahead: deque[tuple[Any, int]] = deque()
 
     def add(self, root: object) -> None:
         """Record an object with everything that hangs on it."""
-        if isinstance(root, Iterator) and only_goes_forward(root):
+        if only_goes_forward(root):
             # half put back it would be worse than left
             self.iterators.append(root)
-        elif _kind_of(root) is _Kind.IGNORED and id(root) not in self._seen:
+        elif kind_of(root) is Kind.IGNORED and id(root) not in self._seen:
             self._seen[id(root)] = root
             if isinstance(root, type):
                 self.kept.append(ClassAttributes(root))
@@ -134,26 +109,26 @@ class ObjectWalk:
     def _visit(self, value: Any, depth: int) -> None:  # noqa: C901 - one branch per kind
         kind = self._kinds.get(type(value))
         if kind is None:
-            kind = self._kinds[type(value)] = _kind_of(value)
-        if kind is _Kind.IGNORED or id(value) in self._seen:
+            kind = self._kinds[type(value)] = kind_of(value)
+        if kind is Kind.IGNORED or id(value) in self._seen:
             return
         self._seen[id(value)] = value
-        if kind is _Kind.DICT:
+        if kind is Kind.DICT:
             self._visit_dict(value, depth)
-        elif kind is _Kind.LIST or kind is _Kind.TUPLE:
-            self._visit_sequence(value, depth, is_tuple=kind is _Kind.TUPLE)
-        elif kind is _Kind.TENSOR:
+        elif kind is Kind.LIST or kind is Kind.TUPLE:
+            self._visit_sequence(value, depth, is_tuple=kind is Kind.TUPLE)
+        elif kind is Kind.TENSOR:
             self._keep_tensor(value)
-        elif kind is _Kind.MODULE:
+        elif kind is Kind.MODULE:
             self._visit_module(value, depth)
-        elif kind is _Kind.ARRAY:
+        elif kind is Kind.ARRAY:
             if value.nbytes <= _LARGEST_ARRAY:
                 self._keep_array(value)
         elif kind in _STATES:
             self.kept.append(_STATES[kind](value))
-        elif kind is _Kind.ITERATOR:
+        elif kind is Kind.ITERATOR:
             self.iterators.append(value)
-        elif kind is _Kind.OWN_CONTAINER:
+        elif kind is Kind.OWN_CONTAINER:
             self._visit_own_container(value, depth)
         elif depth > 0:
             # a stage of a pipeline hangs on the one before it, however many there are
@@ -226,72 +201,9 @@ class ObjectWalk:
             self._visit_all(slots.values(), depth)
 
 
-_KIND_OF_TYPE: dict[type, _Kind] = {
-    dict: _Kind.DICT,
-    OrderedDict: _Kind.DICT,
-    defaultdict: _Kind.DICT,
-    list: _Kind.LIST,
-    set: _Kind.LIST,
-    deque: _Kind.LIST,
-    tuple: _Kind.TUPLE,
+_STATES: dict[Kind, Callable[[Any], Kept]] = {
+    Kind.RANDOM: GeneratorState,
+    Kind.BUFFER: BufferState,
+    Kind.FILE: FileState,
+    Kind.TABLE: TableState,
 }
-_IGNORED_TYPES = (bool, int, float, str, bytes, type(None), FunctionType, MethodType)
-_KIND_OF_TYPE.update(dict.fromkeys(_IGNORED_TYPES, _Kind.IGNORED))
-_KIND_OF_BASE: tuple[tuple[Any, _Kind], ...] = (
-    (torch.Tensor, _Kind.TENSOR),
-    (nn.Module, _Kind.MODULE),
-    (np.ndarray, _Kind.ARRAY),
-    (tuple, _Kind.TUPLE),
-    ((bytearray, array), _Kind.BUFFER),
-    (io.IOBase, _Kind.FILE),
-    (dict, _Kind.OWN_CONTAINER),
-    (list, _Kind.OWN_CONTAINER),
-    (set, _Kind.OWN_CONTAINER),
-    (deque, _Kind.OWN_CONTAINER),
-)
-_STATES: dict[_Kind, Callable[[Any], Kept]] = {
-    _Kind.RANDOM: GeneratorState,
-    _Kind.BUFFER: BufferState,
-    _Kind.FILE: FileState,
-    _Kind.TABLE: TableState,
-}
-_PLAIN_CONTAINERS = (UserDict, UserList, ChainMap, WeakKeyDictionary, WeakValueDictionary)
-PLAIN_NAMESPACES = (SimpleNamespace, Namespace, *_PLAIN_CONTAINERS)
-"""Classes of the standard library whose objects are settings and collections of the person's own."""
-_KNOWN_KINDS = (Optimizer, LRScheduler, GradScaler, DataLoader, Dataset, Sampler, *PLAIN_NAMESPACES)
-# Objects of these packages hold handles and machinery, not the state of a training.
-_FOREIGN_PACKAGES = frozenset(
-    {"torch", "numpy", "pandas", "PIL", "h5py", "IPython", "ipywidgets", "traitlets", "bqplot"}
-)
-
-
-def _kind_of(value: object) -> _Kind:
-    """What to do about a value of this type."""
-    kind = _KIND_OF_TYPE.get(type(value))
-    if kind is not None:
-        return kind
-    for base, kind_of_base in _KIND_OF_BASE:
-        if isinstance(value, base):
-            return kind_of_base
-    if is_random_source(value):
-        return _Kind.RANDOM
-    if is_table(value):
-        return _Kind.TABLE
-    if isinstance(value, Iterator) and not hasattr(value, "__dict__"):
-        return _Kind.ITERATOR
-    return _Kind.OBJECT if has_own_state(value) else _Kind.IGNORED
-
-
-def only_goes_forward(value: object) -> bool:
-    """Whether a value is an iterator whose place can be neither read nor set: a generator, a pass over a loader."""
-    return isinstance(value, Iterator) and _kind_of(value) in {_Kind.ITERATOR, _Kind.IGNORED}
-
-
-def has_own_state(value: object) -> bool:
-    """Whether an object's attributes are its state: not so for classes, functions and the machinery of Python."""
-    if isinstance(value, _KNOWN_KINDS):
-        return True
-    if isinstance(value, (type, BuiltinFunctionType)) or not (hasattr(value, "__dict__") or slots_of(value)):
-        return False
-    package = (type(value).__module__ or "").partition(".")[0]
-    return package not in sys.stdlib_module_names and package not in _FOREIGN_PACKAGES

@@ -14,7 +14,8 @@ from lr_magic.training.restoring.copy_place import CopyPlace
 from lr_magic.training.restoring.file_state import FileState
 from lr_magic.training.restoring.frozen_guard import FrozenGuard
 from lr_magic.training.restoring.loader_state import LoaderState
-from lr_magic.training.restoring.object_state import ObjectWalk, only_goes_forward
+from lr_magic.training.restoring.object_kinds import only_goes_forward
+from lr_magic.training.restoring.object_state import ObjectWalk
 from lr_magic.training.restoring.random_state import GlobalRandomState
 from lr_magic.training.restoring.restore_receipt import RestoreReceipt, parts_of
 from lr_magic.training.restoring.tensor_state import TensorState, count_changed

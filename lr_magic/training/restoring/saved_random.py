@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from lr_magic.training.restoring.accelerator_random import kinds_in_use, read_states, write_states
-from lr_magic.training.restoring.object_state import has_own_state
+from lr_magic.training.restoring.object_kinds import has_own_state
 from lr_magic.training.restoring.random_state import access_to, is_random_source
 
 if TYPE_CHECKING:

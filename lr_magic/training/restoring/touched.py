@@ -15,7 +15,7 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from lr_magic.training.restoring.kept_states import slots_of
-from lr_magic.training.restoring.object_state import PLAIN_NAMESPACES, has_own_state, only_goes_forward
+from lr_magic.training.restoring.object_kinds import PLAIN_NAMESPACES, has_own_state, only_goes_forward
 from lr_magic.training.restoring.random_state import is_random_source
 from lr_magic.training.restoring.table_state import is_table
 

@@ -18,6 +18,7 @@ from torch import nn
 
 from lr_magic.notebook.body import setup_from_body
 from lr_magic.notebook.shadow import whole_cell
+from lr_magic.notebook.shadow.process_settings import process_settings_put_back
 from lr_magic.notebook.trainings import FoundTraining
 from lr_magic.pure.control import RunControl
 from lr_magic.training.sweeping.sweep_settings import SweepSettings
@@ -338,6 +339,20 @@ def test_settings_of_the_process(notebook, form, more, read):
     before = read()
     sweep_in(form, notebook, more)
     assert read() == before
+
+
+def test_a_folder_that_is_gone_keeps_no_other_setting_from_its_own(tmp_path):
+    def settings():
+        return os.getcwd(), dict(os.environ), sys.path.copy()
+
+    before, gone = settings(), tmp_path / "gone"
+    gone.mkdir()
+    with process_settings_put_back():
+        os.chdir(gone)
+        gone.rmdir()
+        os.environ["OF_A_CELL"] = "1"
+        sys.path.append("of a cell")
+    assert settings() == before
 
 
 @pytest.mark.parametrize("form", ["cell", "for"])
