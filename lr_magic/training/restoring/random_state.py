@@ -43,21 +43,22 @@ class RandomSource:
 
     def put_back(self) -> bool:
         """Let the source go on where it was, if it moved; whether it stands there, looked at afterwards."""
-        if _is_same_state(self._read(), self._state):
+        if is_same_state(self._read(), self._state):
             return True
         self._write(self._state)
-        return _is_same_state(self._read(), self._state)
+        return is_same_state(self._read(), self._state)
 
 
-def _is_same_state(now: Any, before: Any) -> bool:
+def is_same_state(now: Any, before: Any) -> bool:
+    """Whether two states of a generator are the same, to the last bit."""
     if isinstance(before, torch.Tensor):
         return torch.equal(now, before)
     if isinstance(before, np.ndarray):
         return bool(np.array_equal(now, before))
     if isinstance(before, dict):
-        return all(_is_same_state(now[key], before[key]) for key in before)
+        return all(is_same_state(now[key], before[key]) for key in before)
     if isinstance(before, (list, tuple)) and len(before) < 10:  # Python's own state is one tuple of 625 plain numbers
-        return all(map(_is_same_state, now, before))
+        return all(map(is_same_state, now, before))
     return bool(now == before)
 
 

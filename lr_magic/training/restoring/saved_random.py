@@ -11,7 +11,7 @@ import torch
 
 from lr_magic.training.restoring.accelerator_random import kinds_in_use, read_states, write_states
 from lr_magic.training.restoring.object_kinds import has_own_state
-from lr_magic.training.restoring.random_state import access_to, is_random_source
+from lr_magic.training.restoring.random_state import access_to, is_random_source, is_same_state
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -40,19 +40,17 @@ def random_content(loader: object = None) -> Content:
 
 def host_content() -> Content:
     """Of `random_content`, what Python and NumPy draw from: a tenth of a millisecond to read."""
-    name, keys, position, has_gauss, cached = np.random.get_state()  # noqa: NPY002 - the state that people's code uses
-    words = torch.from_numpy(np.asarray(keys).astype(np.int64))
-    return {
-        "python": random.getstate(),
-        "numpy": [str(name), words, int(position), int(has_gauss), float(cached)],
-    }
+    return {"python": random.getstate(), "numpy": _plain(_numpy_state())}
 
 
 def is_same_host_content(one: Content, other: Content) -> bool:
     """Whether neither Python's nor NumPy's random numbers have moved between two readings."""
-    (name, words, *rest), (other_name, other_words, *other_rest) = one["numpy"], other["numpy"]
-    is_same_numpy = (name, rest) == (other_name, other_rest) and torch.equal(words, other_words)
-    return is_same_numpy and bool(one["python"] == other["python"])
+    return is_same_state(one["numpy"], other["numpy"]) and bool(one["python"] == other["python"])
+
+
+def _numpy_state() -> Content:
+    state: Content = np.random.get_state(legacy=False)  # noqa: NPY002 - the state that people's code uses
+    return state
 
 
 def step_content(accelerators: Iterable[str]) -> Content:
@@ -64,8 +62,9 @@ def set_random(content: Content, loader: object = None) -> None:
     """Let all of them go on from a state that `random_content` has read; those that a part of it lacks stay."""
     if "python" in content:
         random.setstate(content["python"])
-        name, keys, position, has_gauss, cached = content["numpy"]
-        np.random.set_state((name, keys.numpy().astype(np.uint32), position, has_gauss, cached))  # noqa: NPY002
+        now = _numpy_state()
+        if now["bit_generator"] == content["numpy"]["bit_generator"]:
+            np.random.set_state(_as_it_was(content["numpy"], now))  # noqa: NPY002
     torch.set_rng_state(content["torch"])
     write_states(content["accelerators"])
     if "loader" in content:

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import warnings
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -343,7 +344,7 @@ def test_settings_of_the_process(notebook, form, more, read):
 
 def test_a_folder_that_is_gone_keeps_no_other_setting_from_its_own(tmp_path):
     def settings():
-        return os.getcwd(), dict(os.environ), sys.path.copy()
+        return Path.cwd(), dict(os.environ), sys.path.copy()
 
     before, gone = settings(), tmp_path / "gone"
     gone.mkdir()
