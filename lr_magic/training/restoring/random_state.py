@@ -68,7 +68,7 @@ class GlobalRandomState:
     def __init__(self) -> None:
         self._sources = [
             RandomSource(random.getstate, random.setstate),
-            RandomSource(np.random.get_state, np.random.set_state),
+            RandomSource(partial(np.random.get_state, legacy=False), np.random.set_state),
             RandomSource(torch.get_rng_state, torch.set_rng_state),
         ]
         in_use = kinds_in_use()

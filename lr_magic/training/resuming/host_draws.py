@@ -43,9 +43,8 @@ class HostDraws:
 
     def begin_first_step(self, now: Content) -> None:
         """The first step begins, in this state."""
-        has_gauss = now["numpy"][
-            "has_gauss"
-        ]  # the next normal number is known already, and drawing it moves nothing else
+        # Where the next normal number is known already, drawing it moves nothing else.
+        has_gauss = now["numpy"]["has_gauss"]
         self._first = now["python"], None if has_gauss else _numpy_memory()
 
     def begin_work(self) -> None:
