@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 import textwrap
 
 import pytest
@@ -172,6 +173,14 @@ def test_an_interrupted_training_goes_on_in_the_same_kernel(notebook):
     assert (len(history.steps), len(history.epochs)) == (24, 4)
     assert history.stop_reason is StopReason.COMPLETED
     assert "ran to its end" in refusal(notebook, "%fit_one_cycle --resume")
+
+
+def test_why_a_training_cannot_go_on_is_the_true_reason(notebook):
+    history = interrupted(notebook, "%fit_one_cycle 4 --max-lr 1e-2 --no-live", 30)
+    point, history.resume_point = history.resume_point, None
+    assert "ended before its first step" in refusal(notebook, "%fit_one_cycle --resume")
+    history.resume_point = replace(point, model=lambda: None)
+    assert "the model of the last training is gone" in refusal(notebook, "%fit_one_cycle --resume")
 
 
 def test_a_training_that_went_on_is_undone_as_one(notebook):

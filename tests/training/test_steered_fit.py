@@ -69,6 +69,24 @@ def test_extending_by_an_epoch():
     assert [event.kind for event in history.events] == [EventKind.EXTENDED]
 
 
+def test_extending_by_an_epoch_where_the_loader_has_no_length():
+    loader = small_setup().train_loader
+    setup = small_setup(loader=WithoutLength(loader))
+    control = RunControl()
+    history = fit_one_cycle(
+        setup, steps=20, max_lr=1e-2, control=control, on_step=lambda record: record.step == 8 and control.extend()
+    )
+    assert len(history.steps) == 20 + len(loader)
+
+
+class WithoutLength:
+    def __init__(self, loader):
+        self.loader = loader
+
+    def __iter__(self):
+        return iter(self.loader)
+
+
 def test_every_step_is_at_the_rate_that_the_events_say():
     def steer(control):
         control.lower_peak(2.0)

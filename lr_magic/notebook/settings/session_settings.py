@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lr_magic.notebook.settings.values import real_number
 from lr_magic.pure.errors import SettingError
 from lr_magic.pure.results.fit_history import FitHistory
+from lr_magic.pure.results.stop_reason import StopReason
 from lr_magic.training.resuming.checkpoint import read_checkpoint
 from lr_magic.training.resuming.saved_training import history_of
 
@@ -64,6 +65,14 @@ def training_to_resume(options: Namespace, namespace: Mapping[str, Any]) -> FitH
     if options.checkpoint is not None and Path(options.checkpoint).exists():
         return str(options.checkpoint)
     if isinstance(history, FitHistory) and options.checkpoint is None:
-        raise SettingError("There is nothing to resume: the last training ran to its end. A new one: %fit_one_cycle")
+        raise SettingError(f"There is nothing to resume: {_why_not(history)}. A new one: %fit_one_cycle")
     way_out = "" if options.checkpoint else " From a file: --resume --checkpoint PATH"
     raise SettingError(f"There is no training to resume in this kernel.{way_out}")
+
+
+def _why_not(history: FitHistory) -> str:
+    if history.stop_reason is StopReason.COMPLETED:
+        return "the last training ran to its end"
+    if history.resume_point is None:
+        return "the last training was ended before its first step"
+    return "the model of the last training is gone"

@@ -30,7 +30,7 @@ class CycleCourse:
     history
         Gets an event for each change; those it has already are followed.
     steps_per_epoch
-        Optimizer steps of a pass over the loader; None where it does not say.
+        Optimizer steps of a pass over the loader; None where it does not say, so that the passes made tell.
     on_event
         Called with each event.
     """
@@ -109,7 +109,9 @@ class CycleCourse:
         self.note(EventKind.ANNEALED, what, num_steps)
 
     def _extend(self, command: Extend) -> None:
-        num_steps = command.steps or round(command.epochs * (self._steps_per_epoch or 0))
+        epochs = self._history.epochs
+        in_epoch = self._steps_per_epoch or (epochs[-1].num_steps if epochs else self.num_made)
+        num_steps = command.steps or round(command.epochs * in_epoch)
         if self._is_at_end or num_steps < 1:
             return
         longer = f"{self.total_steps} → {self.total_steps + num_steps} steps"

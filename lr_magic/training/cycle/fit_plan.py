@@ -122,7 +122,9 @@ def resumed_plan(
     before = resume if isinstance(resume, FitHistory) else history_of(content or {})
     point: ResumePoint | None = before.resume_point
     if point is None or (content is not None and before.stop_reason is StopReason.COMPLETED):
-        raise SettingError("There is nothing to resume: that training ran to its end.")
+        is_whole = before.stop_reason is StopReason.COMPLETED
+        end = "ran to its end" if is_whole else "was ended before its first step"
+        raise SettingError(f"There is nothing to resume: that training {end}. Begin a new one without resume.")
     if not point.is_of(setup.model):
         raise SettingError("That training was of another model object. Give its checkpoint, or begin a new training.")
     if content is not None:
