@@ -134,7 +134,8 @@ def memory_table() -> str:
     rows = []
     for tool in ("bare", "lr_magic", "torch-lr-finder"):
         command = [sys.executable, "-m", "benchmarks.sweep_memory", tool]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        environment = {**os.environ, "MALLOC_MMAP_THRESHOLD_": "65536"}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
         if done.returncode == 0:
             rows.append([tool, *done.stdout.split()])
     return table(["", "peak above the start, MiB", "left afterwards, MiB"], rows)
