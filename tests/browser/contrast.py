@@ -44,6 +44,12 @@ ENOUGH = 4.5
 """What WCAG 2.2 asks for (1.4.3)."""
 
 
+def wait_for_words(root: Locator, number: int) -> None:
+    """Wait until more than this many pieces of text are seen: while a theme is being changed there may be none."""
+    is_there = f"([root, number]) => ({_CONTRASTS.strip()})(root).length > number"
+    root.page.wait_for_function(is_there, arg=[root.element_handle(), number])
+
+
 def contrasts(root: Locator) -> list[tuple[str, float]]:
     """Every piece of text that is seen, in HTML and in drawings, with its contrast, 1 to 21."""
     return [(text, contrast) for text, contrast in root.evaluate(_CONTRASTS)]

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.browser.contrast import contrasts, faint_words
+from tests.browser.contrast import faint_words, wait_for_words
 from tests.browser.plot import Plot, tooltip_of
 
 pytestmark = pytest.mark.browser
@@ -152,7 +152,7 @@ def test_words_in_the_plot_can_be_read_in_a_dark_and_in_a_light_theme(desk, swep
     plot = Plot(swept)
     for theme in ("JupyterLab Dark", "JupyterLab Light"):
         desk.notebook.use_theme(theme)
-        assert len(contrasts(plot.root)) > 15
+        wait_for_words(plot.root, 15)
         assert not faint_words(plot.root)
 
 

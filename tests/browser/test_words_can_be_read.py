@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.contrast import contrasts, faint_words
+from tests.browser.contrast import faint_words, wait_for_words
 from tests.browser.desk import SETUP
 
 pytestmark = pytest.mark.browser
@@ -30,6 +30,6 @@ def test_in_a_dark_and_in_a_light_theme(open_notebook):
     for theme in ("JupyterLab Dark", "JupyterLab Light"):
         notebook.use_theme(theme)
         for index in range(1, len(CELLS)):
-            assert len(contrasts(notebook.output(index))) > 5, index
+            wait_for_words(notebook.output(index), 5)
             faint |= {(theme, index, text): value for text, value in faint_words(notebook.output(index)).items()}
     assert not faint
