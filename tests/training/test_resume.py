@@ -709,3 +709,22 @@ def test_the_json_of_a_history_has_its_events_and_no_resume_point():
     again = FitHistory.from_json(history.to_json())
     assert again == history
     assert [event.kind for event in again.events] == [EventKind.PEAK_LOWERED, EventKind.ANNEALED]
+
+
+def test_indices_that_are_changed_during_a_pass_are_those_of_its_beginning_again():
+    def indexed_setup():
+        torch.manual_seed(0)
+        data = small_data()
+        sampler = torch.utils.data.SubsetRandomSampler(list(range(len(data) - 8)))
+        return small_setup(loader=DataLoader(data, 8, sampler=sampler))
+
+    expected = fit_one_cycle(indexed_setup(), epochs=2, max_lr=1e-2)
+    setup, control = indexed_setup(), RunControl()
+
+    def stop_with_other_indices(record):
+        if record.step == 3:
+            setup.train_loader.sampler.indices.reverse()
+            control.stop()
+
+    partial = fit_one_cycle(setup, epochs=2, max_lr=1e-2, control=control, on_step=stop_with_other_indices)
+    assert fit_one_cycle(setup, resume=partial).steps == expected.steps

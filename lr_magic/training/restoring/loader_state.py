@@ -4,14 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from torch.utils.data import (
-    BatchSampler,
-    DataLoader,
-    RandomSampler,
-    SequentialSampler,
-    SubsetRandomSampler,
-    WeightedRandomSampler,
-)
+from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler
 
 from lr_magic.training.restoring.held_iterator import HeldPlaces
 from lr_magic.training.restoring.kept_states import DictState
@@ -26,7 +19,8 @@ if TYPE_CHECKING:
 _LARGEST_TENSOR = 1 << 20
 # What torchdata's loader remembers once it was asked for its state: to go on with the iterator that was made for that.
 _ASKED_FOR_STATE = "_initial_iter_for_state_dict"
-_PLAIN_SAMPLERS = {BatchSampler, SequentialSampler, RandomSampler, SubsetRandomSampler, WeightedRandomSampler}
+# They hold no list of their own that could be changed, as `SubsetRandomSampler` does.
+_PLAIN_SAMPLERS = {BatchSampler, SequentialSampler, RandomSampler}
 # A dataset's list of files is longer than this; what it consists of is not searched.
 _LONGEST_SEARCHED = 1_000
 
